@@ -1,0 +1,12 @@
+//! Flow: a small typed language for chaining tools.
+
+pub mod builtins;
+pub mod check;
+pub mod compile;
+pub mod diagnostic;
+pub mod program;
+pub mod run;
+pub mod source;
+pub mod syntax;
+pub mod types;
+pub mod value;

@@ -1,0 +1,220 @@
+//! What a run says of itself. Its events are numbered without gaps; the number is also the event's id in a stream.
+
+use serde::{Deserialize, Serialize};
+
+use crate::run::ports::Usage;
+use crate::source::Span;
+use crate::types::Text;
+use crate::value::{ErrorKind, Value};
+
+/// Something that happened in a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number in the run, from 1.
+    pub number: u64,
+    /// When.
+    pub at: jiff::Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened. In JSON the field `event` names it: `step.started`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event")]
+pub enum EventKind {
+    /// The run began.
+    #[serde(rename = "run.started")]
+    RunStarted {
+        /// The run's id.
+        run: Text,
+        /// The flow's name.
+        flow: Text,
+        /// The program's hash.
+        program: Text,
+        /// The input, by parameter.
+        #[serde(with = "plain")]
+        input: Value,
+        /// How many named or titled steps stand in the flow's text: the `5` of `Step 2/5`.
+        steps: u32,
+    },
+    /// A step began an attempt.
+    #[serde(rename = "step.started")]
+    StepStarted {
+        /// Its path, with the attempt from the second on.
+        path: Text,
+        /// Its title, where it has one.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        title: Option<Text>,
+        /// The tool or flow it calls; `parallel`, `for` and so on for a block.
+        action: Text,
+        /// From 1.
+        attempt: u32,
+        /// For blocks over a list: how many items.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        items: Option<u32>,
+        /// For tools: the SHA-256 of the arguments, secrets by name.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        args_hash: Option<Text>,
+    },
+    /// An attempt failed and another follows.
+    #[serde(rename = "step.retrying")]
+    StepRetrying {
+        /// Its path, with the attempt that failed.
+        path: Text,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// Why.
+        error: RunError,
+        /// Milliseconds until the next.
+        wait_ms: u64,
+    },
+    /// Partial output.
+    #[serde(rename = "step.output")]
+    StepOutput {
+        /// Its path.
+        path: Text,
+        /// The output.
+        #[serde(with = "plain")]
+        output: Value,
+    },
+    /// A step came to its end.
+    #[serde(rename = "step.completed")]
+    StepCompleted {
+        /// Its path.
+        path: Text,
+        /// What it gave.
+        #[serde(with = "plain")]
+        result: Value,
+        /// From its first attempt's start, in milliseconds.
+        duration_ms: u64,
+        /// What it spent.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        usage: Option<Usage>,
+    },
+    /// A step failed after its retries. Whether something caught it shows in what follows.
+    #[serde(rename = "step.failed")]
+    StepFailed {
+        /// Its path.
+        path: Text,
+        /// Why.
+        error: RunError,
+        /// In milliseconds.
+        duration_ms: u64,
+    },
+    /// Its `when` was false.
+    #[serde(rename = "step.skipped")]
+    StepSkipped {
+        /// Its path.
+        path: Text,
+    },
+    /// It was cancelled in flight.
+    #[serde(rename = "step.cancelled")]
+    StepCancelled {
+        /// Its path.
+        path: Text,
+        /// In milliseconds.
+        duration_ms: u64,
+    },
+    /// `emit`
+    #[serde(rename = "run.emitted")]
+    Emitted {
+        /// Its block's path and number: `pages[3].emit@1`.
+        path: Text,
+        /// The value.
+        #[serde(with = "plain")]
+        value: Value,
+    },
+    /// The run waits for a person or a signal.
+    #[serde(rename = "run.waiting")]
+    RunWaiting {
+        /// The waiting step's path.
+        path: Text,
+        /// What for.
+        reason: Text,
+    },
+    /// The run came to its end.
+    #[serde(rename = "run.completed")]
+    RunCompleted {
+        /// What the flow returned.
+        #[serde(with = "plain")]
+        output: Value,
+        /// In milliseconds.
+        duration_ms: u64,
+    },
+    /// The run failed.
+    #[serde(rename = "run.failed")]
+    RunFailed {
+        /// Why.
+        error: RunError,
+        /// In milliseconds.
+        duration_ms: u64,
+    },
+    /// The run was cancelled.
+    #[serde(rename = "run.cancelled")]
+    RunCancelled {
+        /// In milliseconds.
+        duration_ms: u64,
+    },
+}
+
+/// A failure, with where it happened: the `Error` of the language.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunError {
+    /// Its kind.
+    pub kind: ErrorKind,
+    /// What is wrong.
+    pub message: String,
+    /// The path of the step that failed; empty outside of one.
+    pub step: Text,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Whether trying again may help.
+    pub retryable: bool,
+    /// More, for programs.
+    #[serde(with = "plain")]
+    pub details: Value,
+    /// Where in the source.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub span: Option<Span>,
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.step.is_empty() {
+            write!(f, "step `{}`: ", self.step)?;
+        }
+        write!(f, "{}: {}", self.kind, self.message)
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl RunError {
+    /// As the language's `Error` record.
+    pub fn to_value(&self) -> Value {
+        Value::record_of([
+            ("kind", self.kind.name().into()),
+            ("message", self.message.as_str().into()),
+            ("step", self.step.as_str().into()),
+            ("attempts", Value::Int(i64::from(self.attempts))),
+            ("retryable", Value::Bool(self.retryable)),
+            ("details", self.details.clone()),
+        ])
+    }
+}
+
+/// Values in events: plain JSON, read back as JSON and then made to fit the step's type.
+mod plain {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::value::Value;
+
+    pub(super) fn serialize<S: Serializer>(value: &Value, to: S) -> Result<S::Ok, S::Error> {
+        value.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
+        serde_json::Value::deserialize(from).map(Value::from)
+    }
+}

@@ -1,0 +1,208 @@
+//! The ports: what the engine asks of the world. Edges implement them; the engine knows no edge by name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use indexmap::IndexMap;
+
+use crate::run::event::Event;
+use crate::types::{Catalog, Signature, Text};
+use crate::value::{ErrorKind, Value};
+
+/// A tool: something a step can call.
+pub trait Tool: Send + Sync {
+    /// What it takes, gives and may do.
+    fn signature(&self) -> Arc<Signature>;
+
+    /// Calls it once. `args` is a record of the arguments that were given; those left out are not there. The result
+    /// is any JSON-like value; the engine makes it fit the signature. Dropping the future cancels the call: it must
+    /// leave nothing running.
+    fn call<'a>(&'a self, args: Value, context: ToolContext<'a>) -> BoxFuture<'a, Result<Value, ToolError>>;
+}
+
+/// What a call knows besides its arguments, and how it reports back.
+#[derive(Clone, Copy)]
+pub struct ToolContext<'a> {
+    /// The run's id.
+    pub run: &'a str,
+    /// The step's path with its attempt.
+    pub path: &'a str,
+    /// From 1.
+    pub attempt: u32,
+    /// The same for every attempt of this step in this run: what makes a second delivery harmless where the other
+    /// side takes such a key.
+    pub key: &'a str,
+    /// How long the attempt may take; the engine ends it then.
+    pub timeout: Option<Duration>,
+    /// Where partial output and usage go.
+    pub report: &'a dyn Report,
+    /// What a secret stands for.
+    pub secrets: &'a dyn Secrets,
+}
+
+/// Where a tool's progress goes while it works.
+pub trait Report: Send + Sync {
+    /// Partial output: becomes a `step.output` event.
+    fn output(&self, value: Value);
+    /// Tokens and money spent by this call, added to what was reported before.
+    fn usage(&self, usage: Usage);
+}
+
+/// What was spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Usage {
+    /// Tokens read.
+    pub input_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
+    /// US dollars.
+    pub usd: f64,
+}
+
+/// Resolves secrets at a tool's edge.
+pub trait Secrets: Send + Sync {
+    /// The secret's value.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing and where it is configured; never the value.
+    fn resolve(&self, name: &str) -> Result<String, String>;
+}
+
+/// No secrets at all.
+#[derive(Debug, Clone, Copy)]
+pub struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn resolve(&self, name: &str) -> Result<String, String> {
+        Err(format!("the secret `{name}` is not configured"))
+    }
+}
+
+/// Why a tool call failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolError {
+    /// Its kind: `timeout network rate_limit tool invalid denied internal`.
+    pub kind: ErrorKind,
+    /// What the tool said, in one line, without secrets.
+    pub message: String,
+    /// Whether trying again may help.
+    pub retryable: bool,
+    /// How long the other side asked to wait.
+    pub retry_after: Option<Duration>,
+    /// Whether it is known that nothing was delivered, so that a second call cannot do harm.
+    pub undelivered: bool,
+    /// More, for programs.
+    pub details: Value,
+}
+
+impl ToolError {
+    /// An error of a kind, retryable as the kind says.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            retryable: kind.retryable(),
+            retry_after: None,
+            undelivered: false,
+            details: Value::Null,
+        }
+    }
+
+    /// Says that nothing was delivered.
+    #[must_use]
+    pub fn undelivered(mut self) -> Self {
+        self.undelivered = true;
+        self
+    }
+
+    /// Says how long the other side asked to wait.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
+    }
+
+    /// Adds details.
+    #[must_use]
+    pub fn details(mut self, details: Value) -> Self {
+        self.details = details;
+        self
+    }
+}
+
+impl std::fmt::Display for ToolError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.kind, self.message)
+    }
+}
+
+impl std::error::Error for ToolError {}
+
+/// The tools there are, by name.
+#[derive(Clone, Default)]
+pub struct Registry {
+    tools: IndexMap<Text, Arc<dyn Tool>>,
+}
+
+impl Registry {
+    /// Adds a tool, in place of one of the same name.
+    pub fn add(&mut self, tool: Arc<dyn Tool>) {
+        self.tools.insert(tool.signature().name.clone(), tool);
+    }
+
+    /// A tool by its full name.
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
+        self.tools.get(name)
+    }
+
+    /// All tools.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Tool>> {
+        self.tools.values()
+    }
+
+    /// Their signatures: what programs are checked against.
+    pub fn catalog(&self) -> Catalog {
+        let mut catalog = Catalog::empty();
+        for tool in self.tools.values() {
+            catalog.add(tool.signature());
+        }
+        catalog
+    }
+}
+
+/// Something done around every tool call: turning images into handles, metering, policy.
+pub trait Hook: Send + Sync {
+    /// Before a call: an error refuses it.
+    fn before<'a>(&'a self, tool: &'a Signature, args: &'a Value) -> BoxFuture<'a, Result<(), ToolError>> {
+        let _ = (tool, args);
+        Box::pin(async { Ok(()) })
+    }
+
+    /// After a call: what the step sees instead of the tool's raw result.
+    fn after<'a>(&'a self, tool: &'a Signature, result: Value) -> BoxFuture<'a, Result<Value, ToolError>> {
+        let _ = tool;
+        Box::pin(async { Ok(result) })
+    }
+}
+
+/// Time, as the engine sees it.
+pub trait Clock: Send + Sync {
+    /// The time of day.
+    fn now(&self) -> jiff::Timestamp;
+    /// Waits. Dropping the future ends the wait.
+    fn sleep(&self, how_long: Duration) -> BoxFuture<'static, ()>;
+    /// A number in `0.0..1.0`, for jitter.
+    fn jitter(&self) -> f64;
+}
+
+/// Where a run's events are kept. What is appended is durable when `commit` returns.
+pub trait Journal: Send + Sync {
+    /// Appends events of a run, in order; their numbers follow on from what is there.
+    fn append(&self, run: &str, events: &[Arc<Event>]);
+    /// Waits until all that was appended for the run is durable.
+    ///
+    /// # Errors
+    /// A sentence that says why it cannot be; the run stops.
+    fn commit<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<(), String>>;
+}
