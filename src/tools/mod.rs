@@ -1,6 +1,10 @@
 //! The tools that come with Flow: the standard catalog, and what provides it.
 
+mod args;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod standard;
+pub mod system;
 mod unconfigured;
 
 pub use unconfigured::Unconfigured;
