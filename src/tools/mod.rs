@@ -6,5 +6,7 @@ pub mod http;
 pub mod standard;
 pub mod system;
 mod unconfigured;
+#[cfg(feature = "web")]
+pub mod web;
 
 pub use unconfigured::Unconfigured;
