@@ -1,8 +1,8 @@
 //! How deeply a page's elements are nested, seen before it is parsed: parsers and converters of HTML take time with
 //! the square of the depth, and some take stack with the depth itself. Pages that people wrote stay far below the bound.
 
-/// The depth that is read; browsers flatten pages at 512.
-pub(super) const MAX_DEPTH: usize = 1_000;
+/// The depth that is read. Pages nest some dozens deep; browsers flatten what is deeper than 512.
+pub(super) const MAX_DEPTH: usize = 256;
 
 /// Elements that hold nothing.
 const VOID: [&str; 15] = [
