@@ -2,6 +2,8 @@
 
 mod args;
 #[cfg(feature = "http")]
+mod endpoint;
+#[cfg(feature = "http")]
 pub mod http;
 pub mod standard;
 pub mod system;
@@ -9,4 +11,6 @@ mod unconfigured;
 #[cfg(feature = "web")]
 pub mod web;
 
+#[cfg(feature = "http")]
+pub use endpoint::Endpoint;
 pub use unconfigured::Unconfigured;
