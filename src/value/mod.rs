@@ -6,6 +6,7 @@ mod duration;
 pub mod exact;
 mod fault;
 mod json;
+mod sample;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use rustc_hash::FxBuildHasher;
 pub use conform::Misfit;
 pub use duration::{format_duration, parse_duration};
 pub use fault::{ErrorKind, Fault};
+pub use sample::sample;
 
 use crate::types::Text;
 
