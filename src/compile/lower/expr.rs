@@ -51,6 +51,7 @@ impl Lowering<'_> {
                 value: Box::new(self.expr(&found.value)),
                 arms: found.arms.iter().map(|arm| self.arm(arm, Self::expr)).collect(),
             },
+            ExprKind::Type(ty) => constant(schema(self.checked.ty(ty.id))),
             // Lambdas stand only as arguments of methods, which take them apart; errors stop a program from being
             // lowered.
             ExprKind::Lambda(_) | ExprKind::Error => constant(Value::Null),
@@ -71,7 +72,7 @@ impl Lowering<'_> {
                 self.plain_record(fields)
             }
             Some(Resolution::Run) => Expr::Run,
-            Some(Resolution::Schema(ty)) => constant(Value::from(ty.to_json_schema())),
+            Some(Resolution::Schema(ty)) => constant(schema(ty)),
             // `secrets` alone is nothing: its postfix names the secret.
             _ => constant(Value::Null),
         }
@@ -219,4 +220,9 @@ fn negated(value: Expr, times: usize, span: Span) -> Expr {
         value if times % 2 == 1 => Expr::Neg(Box::new(value), span),
         value => Expr::Neg(Box::new(Expr::Neg(Box::new(value), span)), span),
     }
+}
+
+/// A type as the value that its name stands for: its JSON Schema.
+pub(super) fn schema(ty: &Type) -> Value {
+    Value::from(serde_json::to_value(ty).unwrap_or_default())
 }

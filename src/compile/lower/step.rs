@@ -1,15 +1,15 @@
 //! Steps, actions and the segments of their paths.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use crate::check::Resolution;
 use crate::compile::lower::Lowering;
-use crate::program::{
-    Action, Block, Branch, Expr, For, Guard, ParallelFor, Repeat, Retry, Slot, Step, Stmt, Undo,
-};
+use crate::program::{Action, Block, Branch, Expr, For, Guard, ParallelFor, Repeat, Retry, Slot, Step, Stmt, Undo};
 use crate::syntax::ast::{self, ActionKind, ClauseKind, NodeId, StmtKind};
 use crate::types::{Text, Type};
-use crate::value::ErrorKind;
+use crate::value::{ErrorKind, Shape};
 
 /// How many unnamed steps and blocks of each kind a block has so far, in the order of the text; transparent statements
 /// count on.
@@ -235,8 +235,9 @@ impl Lowering<'_> {
                 let tool = self.tool(signature);
                 let values = self.positional(call.id, &call.args);
                 let named = signature.params.iter().zip(values);
-                let args = named.filter_map(|(param, value)| Some((param.name.clone(), value?))).collect();
-                Action::Tool { tool, args }
+                let given = named.filter_map(|(param, value)| Some((param.name.clone(), value?)));
+                let (names, args): (Vec<Text>, Vec<Expr>) = given.unzip();
+                Action::Tool { tool, shape: Arc::new(Shape::new(names)), args }
             }
             Some(Resolution::Flow(item)) => {
                 let flow = self.flows.get(item).copied().unwrap_or_default();

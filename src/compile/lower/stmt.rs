@@ -1,5 +1,7 @@
 //! Statements.
 
+use std::sync::Arc;
+
 use crate::check::Resolution;
 use crate::compile::lower::Lowering;
 use crate::compile::lower::expr::constant;
@@ -58,7 +60,7 @@ impl Lowering<'_> {
             StmtKind::Continue => out.push(Stmt::Continue),
             StmtKind::Mock(mock) => {
                 let mock = self.mock(mock, stmt.span);
-                out.push(Stmt::Mock(Box::new(mock)));
+                out.push(Stmt::Mock(Arc::new(mock)));
             }
             StmtKind::Assert(condition) => {
                 let assert = self.assert(condition);
