@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::{SourceFile, Sources, Span};
 use crate::types::{Signature, Text, Type};
-use crate::value::{ErrorKind, Value, exact};
+use crate::value::{ErrorKind, Shape, Value, exact};
 
 pub use expr::{Expr, Lambda, ListItem, MapEntry, Pattern, RecordPart, TemplatePart};
 
@@ -179,7 +179,7 @@ pub enum Stmt {
     /// `continue`
     Continue,
     /// `mock`, in a test.
-    Mock(Box<Mock>),
+    Mock(Arc<Mock>),
     /// `assert`, in a test.
     Assert(Box<Assert>),
 }
@@ -274,8 +274,11 @@ pub enum Action {
     Tool {
         /// Its place in [`Program::tools`].
         tool: u32,
-        /// Named arguments, in the order of the tool's parameters; those left out are not there.
-        args: Vec<(Text, Expr)>,
+        /// The names of the arguments that are given, in the order of the tool's parameters.
+        #[serde(with = "expr::shape")]
+        shape: Arc<Shape>,
+        /// One for each name of the shape. One that turns out null where the parameter may be left out is left out.
+        args: Vec<Expr>,
     },
     /// A call of a flow.
     Flow {
@@ -399,7 +402,7 @@ pub struct Arm<Body> {
 /// `try { } catch err { } finally { }` as a statement.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Try {
-    /// Its path segment; only the compensations of its body need it.
+    /// Its body.
     pub body: Block,
     /// `catch`; without it a failure is swallowed unless there is a `finally`, after which it goes on.
     pub catch: Option<Catch>,
@@ -421,9 +424,11 @@ pub struct Catch {
 pub struct Mock {
     /// Its place in [`Program::tools`].
     pub tool: u32,
-    /// Which calls it answers, by argument; empty: all.
+    /// The frame in which it answers: made when the mock is declared, copied for each call.
+    pub frame: Capture,
+    /// Which calls it answers, by argument; empty: all. What they bind goes into the frame.
     pub args: Vec<(Text, Pattern)>,
-    /// `after`: a duration.
+    /// `after`: a duration, over the frame.
     pub after: Option<Expr>,
     /// What it answers.
     pub answer: MockAnswer,
@@ -434,7 +439,7 @@ pub struct Mock {
 /// What a mock answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum MockAnswer {
-    /// A value, evaluated when the mock is declared. What `...` leaves to it is filled by lowering.
+    /// A value over the frame, evaluated for each call. What `...` leaves to it is filled by lowering.
     Value(Expr),
     /// A failure.
     Fails(ErrorKind),
