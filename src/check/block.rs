@@ -2,9 +2,10 @@
 
 use crate::check::context::{Checker, Fact, LocalKind, Prev};
 use crate::check::exits::{Form, FrameKind, Jump};
+use crate::check::step::head;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{Action, ActionKind, Block, Catch, Expr, For, If, Repeat, Stmt, StmtKind, Try};
+use crate::syntax::ast::{Action, ActionKind, Block, Catch, Expr, For, If, Match, Repeat, Stmt, StmtKind, Try};
 use crate::types::Type;
 
 /// A way through a statement: whether it goes on after it, and what is known there.
@@ -54,13 +55,21 @@ impl Checker<'_> {
     pub(crate) fn block_statement(&mut self, action: &Action) -> bool {
         self.record(action.id, Type::Null);
         match &action.kind {
-            ActionKind::If(form) => self.if_statement(form),
-            ActionKind::Match(form) => self.match_statement(form),
+            ActionKind::If(form) => {
+                let ways = self.if_ways(form);
+                self.go_on(&ways)
+            }
+            ActionKind::Match(form) => {
+                let ways = self.match_ways(form, action.span);
+                self.go_on(&ways)
+            }
             ActionKind::Try(form) => self.try_statement(form),
             ActionKind::For(form) => {
                 let kind = if form.parallel { Form::ParallelFor } else { Form::For };
                 let frame = FrameKind::Statement(kind);
-                self.in_new_path(|checker| checker.within(frame, action.span, |checker| checker.each(form, action.span)));
+                self.in_new_path(|checker| {
+                    checker.within(frame, action.span, |checker| checker.each(form, action.span))
+                });
                 true
             }
             ActionKind::Repeat(form) => {
@@ -85,12 +94,6 @@ impl Checker<'_> {
         }
     }
 
-    /// `if` as a statement. What every way past it has in common is known after it.
-    fn if_statement(&mut self, form: &If) -> bool {
-        let ways = self.if_ways(form);
-        self.go_on(&ways)
-    }
-
     /// The ways through an `if`, in order; one without `else` ends with the way around it.
     pub(crate) fn if_ways(&mut self, form: &If) -> Vec<Way> {
         let mark = self.mark();
@@ -107,6 +110,22 @@ impl Checker<'_> {
         let falls = form.otherwise.as_ref().is_none_or(|block| self.block(block));
         ways.push(Way { falls, known: refused });
         self.forget_facts(mark);
+        ways
+    }
+
+    /// The ways through a `match`, one for each arm.
+    pub(crate) fn match_ways(&mut self, form: &Match, span: Span) -> Vec<Way> {
+        let mut matching = self.matching(&form.value);
+        let mut ways = Vec::with_capacity(form.arms.len());
+        for arm in &form.arms {
+            let mark = self.mark();
+            self.patterns(&mut matching, &arm.patterns, arm.guard.as_ref());
+            let known = self.facts_since(mark);
+            let falls = self.block(&arm.body);
+            self.leave(mark);
+            ways.push(Way { falls, known });
+        }
+        self.exhaustive(&matching, head(span, "match"));
         ways
     }
 
@@ -179,8 +198,9 @@ impl Checker<'_> {
             self.expect(limit, &Type::Int, "`limit`");
             if !form.parallel {
                 self.report(
-                    Diagnostic::new(Code::CLAUSE, limit.span, "`limit` belongs to `parallel for`")
-                        .help("a plain `for` does one iteration after the other: remove `limit`, or write `parallel for`"),
+                    Diagnostic::new(Code::CLAUSE, limit.span, "`limit` belongs to `parallel for`").help(
+                        "a plain `for` does one iteration after the other: remove `limit`, or write `parallel for`",
+                    ),
                 );
             }
         }

@@ -6,9 +6,7 @@ use crate::check::context::{Checker, LocalKind, Prev};
 use crate::check::step::head;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
-use crate::syntax::ast::{
-    Action, ActionKind, Call, ClauseKind, Expr, ExprKind, Literal, Name, Range, Step, TypeExpr,
-};
+use crate::syntax::ast::{Action, ActionKind, Call, ClauseKind, Expr, ExprKind, Literal, Name, Range, Step, TypeExpr};
 use crate::types::{ERROR_KINDS, Type};
 
 /// A step's clauses by their kind. Where one is repeated, which the parser reports, the first counts.
@@ -151,8 +149,12 @@ impl Checker<'_> {
             Some(Callee::Function(_)) => {
                 self.stray_arguments(&undo.args);
                 self.report(
-                    Diagnostic::new(Code::UNDO, undo.callee.span, format!("`{}` is a pure function: it undoes nothing", undo.callee.text))
-                        .help("an `undo` calls a tool or a flow"),
+                    Diagnostic::new(
+                        Code::UNDO,
+                        undo.callee.span,
+                        format!("`{}` is a pure function: it undoes nothing", undo.callee.text),
+                    )
+                    .help("an `undo` calls a tool or a flow"),
                 );
             }
             None => self.stray_arguments(&undo.args),

@@ -26,8 +26,12 @@ impl Checker<'_> {
                 let name = &call.callee.text;
                 self.stray_arguments(&call.args);
                 self.report(
-                    Diagnostic::new(Code::NOT_CALLABLE, call.callee.span, format!("`{name}` is a pure function, and a step calls a tool or a flow"))
-                        .help(format!("no step is needed: `let … = {name}(…)`")),
+                    Diagnostic::new(
+                        Code::NOT_CALLABLE,
+                        call.callee.span,
+                        format!("`{name}` is a pure function, and a step calls a tool or a flow"),
+                    )
+                    .help(format!("no step is needed: `let … = {name}(…)`")),
                 );
                 self.record(call.id, Type::Error)
             }
@@ -45,14 +49,20 @@ impl Checker<'_> {
         let ty = match callee {
             Callee::Tool(tool) => {
                 self.resolve(call.id, Resolution::Tool(tool.clone()));
-                let result = tool.result.substitute(&bindings);
-                match (result.first_var(), wanted) {
-                    (None, _) => result,
+                self.body.destructive_seen |= tool.annotations.destructive == Some(true);
+                let unbound = tool.generics.iter().find(|name| bindings.get(name).is_none());
+                match (unbound, wanted) {
+                    (None, _) => tool.result.substitute(&bindings, &Type::Error),
+                    (Some(_), _) if !tool.result.is_generic() => tool.result.clone(),
                     (Some(_), Some(wanted)) => wanted.clone(),
                     (Some(unknown), None) => {
                         self.report(
-                            Diagnostic::new(Code::CANNOT_INFER, call.span, format!("what `{}` gives cannot be told from its arguments", tool.name))
-                                .help(format!("say what `{unknown}` is: hand in its schema, or add `as …` to the step")),
+                            Diagnostic::new(
+                                Code::CANNOT_INFER,
+                                call.span,
+                                format!("what `{}` gives cannot be told from its arguments", tool.name),
+                            )
+                            .help(format!("say what `{unknown}` is: hand in its schema, or add `as …` to the step")),
                         );
                         Type::Error
                     }
@@ -93,16 +103,24 @@ impl Checker<'_> {
                     None => {
                         let keyword = Span { end: step.span.start + 4, ..step.span };
                         self.report(
-                            Diagnostic::new(Code::PARALLEL_STEPS_ONLY, keyword, format!("a step of `{word}` needs a name"))
-                                .help("name it: `step name = …`"),
+                            Diagnostic::new(
+                                Code::PARALLEL_STEPS_ONLY,
+                                keyword,
+                                format!("a step of `{word}` needs a name"),
+                            )
+                            .help("name it: `step name = …`"),
                         );
                         steps.push(step);
                     }
                 },
                 _ => {
                     self.report(
-                        Diagnostic::new(Code::PARALLEL_STEPS_ONLY, stmt.span, format!("`{word}` holds only named steps"))
-                            .help("move it before or after the block, or into a step: `step name = do { … }`"),
+                        Diagnostic::new(
+                            Code::PARALLEL_STEPS_ONLY,
+                            stmt.span,
+                            format!("`{word}` holds only named steps"),
+                        )
+                        .help("move it before or after the block, or into a step: `step name = do { … }`"),
                     );
                 }
             }
@@ -138,13 +156,19 @@ impl Checker<'_> {
         let (what, help) = match local.kind {
             LocalKind::Let => ("a `let`", "declare it with `var` to set it"),
             LocalKind::Param => ("a parameter", "copy it first: `var … = `"),
-            LocalKind::Step | LocalKind::Sibling => ("a step", "a step's value does not change; keep what changes in a `var`"),
+            LocalKind::Step | LocalKind::Sibling => {
+                ("a step", "a step's value does not change; keep what changes in a `var`")
+            }
             _ => ("a name bound once", "keep what changes in a `var`"),
         };
         let name_text = &name.text;
-        let wrong = Diagnostic::new(Code::NOT_A_VAR, name.span, format!("only a `var` can be set, and `{name_text}` is {what}"))
-            .label(local.span, "declared here")
-            .help(help);
+        let wrong = Diagnostic::new(
+            Code::NOT_A_VAR,
+            name.span,
+            format!("only a `var` can be set, and `{name_text}` is {what}"),
+        )
+        .label(local.span, "declared here")
+        .help(help);
         self.report(wrong);
     }
 

@@ -3,7 +3,10 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::check::ItemRef;
+use crate::check::budget::Cost;
 use crate::check::context::Checker;
+use crate::check::lints::Unread;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, NodeId};
@@ -18,8 +21,17 @@ pub(crate) struct Body {
     pub(crate) segments: Vec<FxHashMap<Text, Span>>,
     /// Blocks whose end is reached.
     pub(crate) open_ended: FxHashSet<NodeId>,
-    /// `repeat` statements that a `break` leaves, and locals whose list is known to be short.
+    /// Locals whose list is bounded by the text.
     pub(crate) bounded: FxHashSet<NodeId>,
+    /// Steps that only read, and of those the ones that nothing read.
+    pub(crate) reads_only: FxHashSet<NodeId>,
+    pub(crate) unread: Vec<Unread>,
+    /// Whether a destructive tool was called anywhere so far.
+    pub(crate) destructive_seen: bool,
+    /// Flows that do harm when they run twice, with the tool that does it.
+    pub(crate) harmful: FxHashMap<ItemRef, Text>,
+    /// The least that flows spend, as far as it was asked for.
+    pub(crate) least: FxHashMap<ItemRef, Cost>,
     /// The last flow of control that was opened.
     pub(crate) last_control: u32,
 }
@@ -117,12 +129,7 @@ impl Jump {
 
 impl Checker<'_> {
     /// Runs `inside` within a frame, and gives the frame back with what it collected.
-    pub(crate) fn within<T>(
-        &mut self,
-        kind: FrameKind,
-        span: Span,
-        inside: impl FnOnce(&mut Self) -> T,
-    ) -> (Frame, T) {
+    pub(crate) fn within<T>(&mut self, kind: FrameKind, span: Span, inside: impl FnOnce(&mut Self) -> T) -> (Frame, T) {
         self.body.frames.push(Frame { kind, span, given: Vec::new(), broken: false });
         let value = inside(self);
         let frame = self.body.frames.pop().unwrap_or(Frame {
@@ -225,9 +232,10 @@ impl Checker<'_> {
                     found = Some(Ok(at));
                 }
                 (FrameKind::Value(Form::Repeat), Jump::Break) => {
-                    let wrong = Diagnostic::new(Code::MISPLACED, span, "`break` does not leave a `repeat` with a value")
-                        .label(frame.span, "the value of this `repeat` is what it yields")
-                        .help("end it with `yield`, or use the `repeat` as a statement");
+                    let wrong =
+                        Diagnostic::new(Code::MISPLACED, span, "`break` does not leave a `repeat` with a value")
+                            .label(frame.span, "the value of this `repeat` is what it yields")
+                            .help("end it with `yield`, or use the `repeat` as a statement");
                     found = Some(Err(wrong));
                 }
                 (FrameKind::Value(form) | FrameKind::Statement(form), _) if form.concurrent() => {

@@ -53,6 +53,7 @@ impl Checker<'_> {
             completes = true;
         }
         self.record(step.action.id, ty.clone());
+        self.note_reads_only(step, &ty);
         (self.record(step.id, ty), completes)
     }
 
@@ -182,7 +183,7 @@ impl Checker<'_> {
                 self.value_of(&frame, falls, &blocks(form), span, form.otherwise.is_none().then_some("if"))
             }
             ActionKind::Match(form) => {
-                let (frame, ways) = self.value_block(Form::Match, span, |checker| checker.match_ways(form));
+                let (frame, ways) = self.value_block(Form::Match, span, |checker| checker.match_ways(form, span));
                 let falls = ways.iter().any(|way| way.falls);
                 let arms: Vec<&Block> = form.arms.iter().map(|arm| &arm.body).collect();
                 self.value_of(&frame, falls, &arms, span, None)
@@ -293,10 +294,22 @@ impl Checker<'_> {
         }
     }
 
+    /// Checks that the value of a step, which has no expression to blame, fits where it goes.
+    pub(crate) fn fit_step(&mut self, step: &Step, found: &Type, expected: &Type, role: &str) {
+        if let Some(mismatch) = found.misfit(expected) {
+            let wrong = Diagnostic::new(Code::MISMATCH, step.action.span, format!("{role} does not fit: {mismatch}"));
+            self.report(wrong.here(format!("this gives `{found}`")));
+        } else if !found.same_shape(expected) {
+            self.out.coercions.insert(step.id, expected.clone());
+        }
+    }
+
     /// After a block statement, `prev` has nothing to stand for.
     pub(crate) fn nothing_before(&mut self, action: &Action) {
         self.prev = match &action.kind {
-            ActionKind::Parallel(_) | ActionKind::Race(_) => Prev::Nothing("after steps that ran at once: use a step's name"),
+            ActionKind::Parallel(_) | ActionKind::Race(_) => {
+                Prev::Nothing("after steps that ran at once: use a step's name")
+            }
             _ => Prev::Nothing("right after a block: use a step's name"),
         };
     }
@@ -310,9 +323,13 @@ impl Checker<'_> {
             return true;
         };
         self.report(
-            Diagnostic::new(Code::STEP_NAME_TAKEN, name.span, format!("a step of this block is already called `{}`", name.text))
-                .label(first, "first used here")
-                .help("choose another name: a step's name is its path, in the journal and everywhere else"),
+            Diagnostic::new(
+                Code::STEP_NAME_TAKEN,
+                name.span,
+                format!("a step of this block is already called `{}`", name.text),
+            )
+            .label(first, "first used here")
+            .help("choose another name: a step's name is its path, in the journal and everywhere else"),
         );
         self.local(&name.text).is_none()
     }

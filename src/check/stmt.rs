@@ -1,8 +1,8 @@
 //! Single statements.
 
+use crate::check::Resolution;
 use crate::check::context::{Checker, LocalKind};
 use crate::check::exits::{FrameKind, Jump};
-use crate::check::Resolution;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, LetField, LetPattern, Name, NodeId, Step, Stmt, StmtKind, TypeExpr};
@@ -87,8 +87,12 @@ impl Checker<'_> {
             }
             StmtKind::Step(step) | StmtKind::YieldStep(step) | StmtKind::ReturnStep(step) => {
                 self.report(
-                    Diagnostic::new(Code::EFFECT, Span { end: step.span.start + 4, ..step.span }, format!("{why} holds no steps"))
-                        .help("a `fn` is pure; make it a `flow`, or do the step before and hand its value in"),
+                    Diagnostic::new(
+                        Code::EFFECT,
+                        Span { end: step.span.start + 4, ..step.span },
+                        format!("{why} holds no steps"),
+                    )
+                    .help("a `fn` is pure; make it a `flow`, or do the step before and hand its value in"),
                 );
                 if let Some(name) = &step.name {
                     self.declare(&name.text, name.span, step.id, Type::Error, LocalKind::Step);
@@ -147,7 +151,7 @@ impl Checker<'_> {
         match ty {
             Some(ty) => {
                 let wanted = self.resolve_type(ty);
-                self.expect(value, &wanted, &format!("the value of `{}`", name.text));
+                self.expect(value, &wanted, format!("the value of `{}`", name.text));
                 wanted
             }
             None => self.infer(value, None),
@@ -193,8 +197,12 @@ impl Checker<'_> {
             };
             if let Some(form) = unknown {
                 self.report(
-                    Diagnostic::new(Code::CANNOT_INFER, value.span, format!("the type of `{}` cannot be told from this", name.text))
-                        .help(format!("say what it will hold: `var {}: {form} = …`", name.text)),
+                    Diagnostic::new(
+                        Code::CANNOT_INFER,
+                        value.span,
+                        format!("the type of `{}` cannot be told from this", name.text),
+                    )
+                    .help(format!("say what it will hold: `var {}: {form} = …`", name.text)),
                 );
                 found = Type::Error;
             }
@@ -221,7 +229,7 @@ impl Checker<'_> {
             return;
         }
         self.record(id, local.ty.clone());
-        self.expect(value, &local.ty, &format!("the value of `{}`", name.text));
+        self.expect(value, &local.ty, format!("the value of `{}`", name.text));
         if local.control != self.control {
             self.set_across(name, &local);
         }
@@ -241,7 +249,7 @@ impl Checker<'_> {
         let (ty, _) = self.step(step);
         let Some(frame) = frame else { return };
         if let Some(expected) = self.declared_result(frame) {
-            self.fit(step.id, step.action.span, &ty, &expected, "the value of `return`");
+            self.fit_step(step, &ty, &expected, "the value of `return`");
         }
         self.give(frame, step.id, ty);
     }
@@ -259,8 +267,12 @@ impl Checker<'_> {
         let error = Type::error_record();
         let again = !ty.fits(&Type::String) && ty.fits(&error);
         if !again && !ty.fits(&Type::String) {
-            let mut wrong = Diagnostic::new(Code::MISMATCH, value.span, format!("`fail` takes a message or a caught error, and this is `{ty}`"))
-                .here(format!("expected `string` or `Error`, found `{ty}`"));
+            let mut wrong = Diagnostic::new(
+                Code::MISMATCH,
+                value.span,
+                format!("`fail` takes a message or a caught error, and this is `{ty}`"),
+            )
+            .here(format!("expected `string` or `Error`, found `{ty}`"));
             if ty.allows_null() {
                 wrong.code = Code::NULLABLE;
                 wrong = wrong.help("say what to say when it is null with `??`");

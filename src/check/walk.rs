@@ -1,8 +1,8 @@
 //! Walks a tree and shows every expression, call, step, type and mock to a visitor, in the order of the text.
 
 use crate::syntax::ast::{
-    Action, ActionKind, Arg, Block, Call, ClauseKind, Expr, ExprKind, FnBody, Item, ItemKind, ListItem, MatchArm,
-    Mock, MockAnswer, MockArgs, Param, Pattern, PatternField, PatternKind, PostfixKind, Range, RecordField, Step, Stmt,
+    Action, ActionKind, Arg, Block, Call, ClauseKind, Expr, ExprKind, FnBody, Item, ItemKind, ListItem, MatchArm, Mock,
+    MockAnswer, MockArgs, Param, Pattern, PatternField, PatternKind, PostfixKind, Range, RecordField, Step, Stmt,
     StmtKind, TemplatePart, TypeExpr, TypeExprKind,
 };
 
