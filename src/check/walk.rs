@@ -216,6 +216,7 @@ pub(crate) fn expr(of: &Expr, visitor: &mut dyn Visitor) {
                 }
             }
         }
+        ExprKind::Type(ty) => type_expr(ty, visitor),
         ExprKind::Lambda(lambda) => expr(&lambda.body, visitor),
         ExprKind::Paren(inner) | ExprKind::Prefix(_, inner) => expr(inner, visitor),
         ExprKind::Binary(first, rest) => {
