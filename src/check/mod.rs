@@ -4,9 +4,19 @@
 mod call;
 mod context;
 mod expr;
+mod fit;
 mod items;
+mod lambda;
+mod literal;
 mod matches;
+mod method;
+mod names;
 mod narrow;
+mod operator;
+mod postfix;
+mod record;
+mod template;
+mod types;
 
 use std::sync::Arc;
 
@@ -108,8 +118,11 @@ pub fn check(units: &[Unit], catalog: &Catalog, nodes: usize) -> Checked {
     let mut checker = Checker::new(units, catalog, nodes);
     checker.items();
     checker.item_bodies();
+    checker.unused_imports();
     let mut checked = checker.out;
     checked.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.file, diagnostic.span.start));
+    // What was checked twice, as a lambda may be, is said once.
+    checked.diagnostics.dedup();
     checked
 }
 
