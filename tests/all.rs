@@ -2,3 +2,5 @@
 
 #[path = "all/tidy.rs"]
 mod tidy;
+#[path = "all/schemas.rs"]
+mod schemas;
