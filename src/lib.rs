@@ -6,7 +6,10 @@ pub mod builtins;
 pub mod check;
 pub mod compile;
 pub mod diagnostic;
+pub mod format;
 pub mod program;
+#[cfg(feature = "project")]
+pub mod project;
 pub mod run;
 pub mod source;
 pub mod syntax;

@@ -4,7 +4,6 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use crate::check::context::Checker;
-use crate::check::expr::Brief;
 use crate::check::{ItemRef, Resolution};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
@@ -172,7 +171,10 @@ impl Checker<'_> {
                 }
                 None if named => {
                     let message = "arguments by place stand before those by name";
-                    self.report(Diagnostic::new(Code::TOO_MANY_ARGUMENTS, arg.span, message).help("give it its name: `name: value`"));
+                    self.report(
+                        Diagnostic::new(Code::TOO_MANY_ARGUMENTS, arg.span, message)
+                            .help("give it its name: `name: value`"),
+                    );
                     clear = false;
                     continue;
                 }
@@ -184,7 +186,9 @@ impl Checker<'_> {
                     let first = args.get(*first as usize).map_or(span, |arg| arg.span);
                     let name = params.get(slot).map_or("", |param| param.name.as_str());
                     let message = format!("the argument `{name}` is given twice");
-                    self.report(Diagnostic::new(Code::TOO_MANY_ARGUMENTS, arg.span, message).label(first, "first given here"));
+                    self.report(
+                        Diagnostic::new(Code::TOO_MANY_ARGUMENTS, arg.span, message).label(first, "first given here"),
+                    );
                     clear = false;
                 }
                 None => {
@@ -200,7 +204,13 @@ impl Checker<'_> {
         clear.then_some(placed)
     }
 
-    fn required_arguments(&mut self, span: Span, params: &[Slot<'_>], placed: &[Option<u32>], of: &dyn Display) -> bool {
+    fn required_arguments(
+        &mut self,
+        span: Span,
+        params: &[Slot<'_>],
+        placed: &[Option<u32>],
+        of: &dyn Display,
+    ) -> bool {
         let missing: Vec<&Slot<'_>> = params
             .iter()
             .zip(placed)
@@ -227,12 +237,8 @@ impl Checker<'_> {
     fn report_unknown_argument(&mut self, name: &Name, params: &[Slot<'_>], placed: &[Option<u32>], of: &dyn Display) {
         let message = format!("{of} has no parameter `{}`", name.text);
         let mut wrong = Diagnostic::new(Code::UNKNOWN_ARGUMENT, name.span, message);
-        let free: Vec<&str> = params
-            .iter()
-            .zip(placed)
-            .filter(|(_, arg)| arg.is_none())
-            .map(|(param, _)| param.name.as_str())
-            .collect();
+        let free: Vec<&str> =
+            params.iter().zip(placed).filter(|(_, arg)| arg.is_none()).map(|(param, _)| param.name.as_str()).collect();
         if let Some(near) = nearest(&name.text, free.iter().copied()) {
             wrong = wrong.fix(format!("call it `{near}`"), name.span, near);
         } else if params.is_empty() {

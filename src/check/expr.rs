@@ -66,7 +66,7 @@ impl Checker<'_> {
             ExprKind::Prefix(operators, operand) => self.prefix(operators, operand, hint),
             ExprKind::Binary(first, rest) => self.binary(expr, first, rest, hint),
             ExprKind::Is(..) => {
-                self.test(expr);
+                self.comparison(expr);
                 Type::Bool
             }
             ExprKind::As(inner, casts) => self.casts(inner, casts),

@@ -26,7 +26,8 @@ impl Checker<'_> {
 
     /// Reports a value that may be null where none may be.
     pub(crate) fn report_nullable(&mut self, expr: &Expr, found: &Type, what: impl Display) {
-        let message = format!("the value may be null: {what} needs `{}`, found `{}`", without_null(found), Brief(found));
+        let message =
+            format!("the value may be null: {what} needs `{}`, found `{}`", without_null(found), Brief(found));
         let wrong = Diagnostic::new(Code::NULLABLE, expr.span, message).here("this may be null");
         let wrong = with_default(wrong, expr, &found.without_null());
         self.report(wrong.help("give a value for null with `??`, or test it first: `if x != null { … }`"));
@@ -60,7 +61,8 @@ fn misfit(expr: &Expr, found: &Type, expected: &Type, role: &dyn Display) -> Dia
         return Diagnostic::new(Code::NULLABLE, expr.span, message);
     }
     if found.allows_null() && found.without_null().fits(expected) {
-        let message = format!("the value may be null: expected `{}` for {role}, found `{}`", Brief(expected), Brief(found));
+        let message =
+            format!("the value may be null: expected `{}` for {role}, found `{}`", Brief(expected), Brief(found));
         let wrong = Diagnostic::new(Code::NULLABLE, expr.span, message).here("this may be null");
         return with_default(wrong, expr, expected)
             .help("give a value for null with `??`, or test it first: `if x != null { … }`");
@@ -85,7 +87,10 @@ fn misfit(expr: &Expr, found: &Type, expected: &Type, role: &dyn Display) -> Dia
                 format!("expected `{}` for {role}, found `{}`", Brief(inner), Brief(strange))
             } else {
                 let (inner, strange) = (Brief(inner), Brief(strange));
-                format!("expected `{inner}` at `{}` of {role}, found `{strange}`", mismatch.path.trim_start_matches('.'))
+                format!(
+                    "expected `{inner}` at `{}` of {role}, found `{strange}`",
+                    mismatch.path.trim_start_matches('.')
+                )
             };
             let wrong = Diagnostic::new(Code::MISMATCH, expr.span, message);
             if mismatch.path.is_empty() { advise(wrong, expr, found, expected) } else { wrong }
@@ -109,15 +114,26 @@ fn advise(wrong: Diagnostic, expr: &Expr, found: &Type, expected: &Type) -> Diag
         }
         (single, Type::List(of)) if single.fits(of) => {
             let wrong = wrong.help("a list is wanted: put it in brackets");
-            if expr.span.start == expr.span.end { wrong } else { around(wrong, expr.span, "put it in a list", "[", "]") }
+            if expr.span.start == expr.span.end {
+                wrong
+            } else {
+                around(wrong, expr.span, "put it in a list", "[", "]")
+            }
         }
-        (Type::List(of), single) if of.fits(single) => wrong.help("this is a list: take one of its items, with `.first` or `[0]`"),
-        (Type::String, Type::Url) => wrong.help("a text becomes an address with `.to_url()`, which is null where it is none"),
+        (Type::List(of), single) if of.fits(single) => {
+            wrong.help("this is a list: take one of its items, with `.first` or `[0]`")
+        }
+        (Type::String, Type::Url) => {
+            wrong.help("a text becomes an address with `.to_url()`, which is null where it is none")
+        }
         (Type::Schema(_), _) => wrong.help("the name of a type stands for its JSON Schema here"),
         (from, to) => match conversion(&from, to) {
-            Some(method @ ("to_string()" | "round()" | "json()" | "seconds")) => {
-                after(wrong.help(format!("convert it: `.{method}`")), expr, &format!("call `.{method}`"), &format!(".{method}"))
-            }
+            Some(method @ ("to_string()" | "round()" | "json()" | "seconds")) => after(
+                wrong.help(format!("convert it: `.{method}`")),
+                expr,
+                &format!("call `.{method}`"),
+                &format!(".{method}"),
+            ),
             Some(method) => wrong.help(format!("convert it: `.{method}`, which is null where it cannot be")),
             None => wrong,
         },
@@ -135,7 +151,8 @@ pub(crate) fn nearest_literal(expr: &Expr, expected: &Type) -> Option<String> {
 }
 
 fn json_unchecked(expr: &Expr, wanted: Option<&Type>, what: &dyn Display) -> Diagnostic {
-    let wrong = Diagnostic::new(Code::JSON_UNCHECKED, expr.span, format!("`json` must be checked before it is used: {what}"));
+    let wrong =
+        Diagnostic::new(Code::JSON_UNCHECKED, expr.span, format!("`json` must be checked before it is used: {what}"));
     match wanted.filter(|wanted| is_writable(wanted)) {
         Some(wanted) => {
             let text = wanted.to_string();
@@ -187,9 +204,7 @@ fn after(wrong: Diagnostic, expr: &Expr, title: &str, text: &str) -> Diagnostic 
 /// Offers to write something around a span.
 fn around(wrong: Diagnostic, span: Span, title: &str, open: &str, close: &str) -> Diagnostic {
     use crate::diagnostic::{Edit, Fix};
-    let edits = vec![
-        Edit { span: span.before(), text: open.to_owned() },
-        Edit { span: span.after(), text: close.to_owned() },
-    ];
+    let edits =
+        vec![Edit { span: span.before(), text: open.to_owned() }, Edit { span: span.after(), text: close.to_owned() }];
     wrong.with_fix(Fix { title: title.to_owned(), edits, safe: false })
 }

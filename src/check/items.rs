@@ -60,7 +60,10 @@ impl<'a> Checker<'a> {
         let imports = std::mem::take(&mut self.declared.imports);
         for ((_, name), (span, used)) in imports {
             if !used {
-                self.report(Diagnostic::new(Code::UNUSED, span, format!("the import `{name}` is never used")));
+                self.report(
+                    Diagnostic::new(Code::UNUSED, span, format!("`{name}` is imported and never used"))
+                        .help("remove it from the `use`"),
+                );
             }
         }
     }

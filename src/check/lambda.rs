@@ -44,7 +44,9 @@ impl Checker<'_> {
 
     /// Checks a lambda that gives a `bool`, and says what that tells of its parameters.
     pub(crate) fn lambda_condition(&mut self, expr: &Expr, lambda: &Lambda, takes: &[Type]) -> Facts {
-        self.within_lambda(expr, lambda, takes, |checker| checker.truth(&lambda.body, Code::CONDITION, "the lambda's value"))
+        self.within_lambda(expr, lambda, takes, |checker| {
+            checker.truth(&lambda.body, Code::CONDITION, "the lambda's value")
+        })
     }
 
     fn within_lambda<T>(

@@ -32,7 +32,8 @@ impl Checker<'_> {
         let mut wrong =
             Diagnostic::new(Code::BAD_URL, span, format!("`{text}` is not an absolute http or https address"));
         let full = format!("https://{}", text.trim_start_matches('/'));
-        let looks_like_host = text.split('/').next().is_some_and(|host| host.contains('.') && !host.contains([' ', ':']));
+        let looks_like_host =
+            text.split('/').next().is_some_and(|host| host.contains('.') && !host.contains([' ', ':']));
         wrong = if looks_like_host && is_url(&full) {
             wrong.fix(format!("write `{full}`"), span, format!("{full:?}"))
         } else {

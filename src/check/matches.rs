@@ -144,7 +144,13 @@ impl Checker<'_> {
         self.report(wrong);
     }
 
-    fn check_record_pattern(&mut self, pattern: &Pattern, fields: &[PatternField], subject: &Type, alone: bool) -> bool {
+    fn check_record_pattern(
+        &mut self,
+        pattern: &Pattern,
+        fields: &[PatternField],
+        subject: &Type,
+        alone: bool,
+    ) -> bool {
         let holders: Vec<Type> = subject.members().iter().filter(|member| holds_fields(member)).cloned().collect();
         if holders.is_empty() {
             self.report_never_matches(pattern, subject);
@@ -177,7 +183,11 @@ impl Checker<'_> {
                 match of {
                     Type::Json | Type::Error => of.clone(),
                     _ => Type::union(of.members().iter().filter(|member| member.overlaps(&literal)).map(|member| {
-                        if matches!((member, &literal), (Type::Bool, Type::Literal(_))) { literal.clone() } else { member.clone() }
+                        if matches!((member, &literal), (Type::Bool, Type::Literal(_))) {
+                            literal.clone()
+                        } else {
+                            member.clone()
+                        }
                     })),
                 }
             }

@@ -117,7 +117,8 @@ impl Checker<'_> {
         };
         if lambda.params.len() != takes.len() {
             let (has, needs) = (lambda.params.len(), takes.len());
-            let message = format!("the lambda takes {needs} {}, not {has}", if needs == 1 { "value" } else { "values" });
+            let message =
+                format!("the lambda takes {needs} {}, not {has}", if needs == 1 { "value" } else { "values" });
             self.report(Diagnostic::new(Code::LAMBDA, inner.span, message));
             self.lambda_of_errors(inner, lambda);
             return None;

@@ -1,12 +1,20 @@
 //! Types, names and effects of a tree. Expected types flow down, inferred types flow up; what is found out lives in
 //! side tables keyed by node id ([`Checked`]), from which a program is lowered and an editor answers.
 
+mod annotation;
+mod block;
+mod budget;
 mod call;
+mod clause;
 mod context;
+mod effects;
+mod exits;
 mod expr;
 mod fit;
+mod flow;
 mod items;
 mod lambda;
+mod lints;
 mod literal;
 mod matches;
 mod method;
@@ -15,8 +23,12 @@ mod narrow;
 mod operator;
 mod postfix;
 mod record;
+mod step;
+mod stmt;
 mod template;
+mod tests;
 mod types;
+mod walk;
 
 use std::sync::Arc;
 
@@ -124,9 +136,4 @@ pub fn check(units: &[Unit], catalog: &Catalog, nodes: usize) -> Checked {
     // What was checked twice, as a lambda may be, is said once.
     checked.diagnostics.dedup();
     checked
-}
-
-impl Checker<'_> {
-    /// Checks the body of every item: flows, functions, tests.
-    pub(crate) fn item_bodies(&mut self) {}
 }

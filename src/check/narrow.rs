@@ -1,8 +1,8 @@
 //! Narrowing: what a condition tells of the places it speaks of, where it holds and where it does not.
 
+use crate::check::Resolution;
 use crate::check::context::{Checker, Fact, Facts, LocalKind, Place, Prev};
 use crate::check::expr::Brief;
-use crate::check::Resolution;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, ListItem, NodeId, Postfix, PostfixKind, PrefixOp, TypeExpr};
@@ -41,8 +41,8 @@ impl Checker<'_> {
                 self.record(expr.id, Type::Bool);
                 if operators.len() % 2 == 1 { facts.swapped() } else { facts }
             }
-            ExprKind::Is(..) => self.test(expr),
-            ExprKind::Binary(_, rest) if rest.first().is_some_and(|(op, ..)| is_test(*op)) => self.test(expr),
+            ExprKind::Is(..) => self.comparison(expr),
+            ExprKind::Binary(_, rest) if rest.first().is_some_and(|(op, ..)| is_test(*op)) => self.comparison(expr),
             _ => {
                 let found = self.infer(expr, Some(&Type::Bool));
                 self.bool_value(expr, &found, code, what)
@@ -102,7 +102,7 @@ impl Checker<'_> {
     }
 
     /// `== != < <= > >= in is and or`: checks both sides and says what the whole tells.
-    pub(crate) fn test(&mut self, expr: &Expr) -> Facts {
+    pub(crate) fn comparison(&mut self, expr: &Expr) -> Facts {
         self.record(expr.id, Type::Bool);
         let facts = match &expr.kind {
             ExprKind::Is(value, ty) => self.is_test(value, ty),
@@ -116,7 +116,7 @@ impl Checker<'_> {
                 }
                 Some((BinaryOp::In, span, right)) => {
                     let (item, of) = self.membership(*span, first, right);
-                    self.within(first, &item, right, &of)
+                    self.in_list(first, &item, right, &of)
                 }
                 Some((op, span, right)) => {
                     self.ordering((*op, *span), first, right);
@@ -210,7 +210,7 @@ impl Checker<'_> {
     }
 
     /// What `x in [ … ]` tells of `x`.
-    fn within(&mut self, item: &Expr, found: &Type, list: &Expr, of: &Type) -> Facts {
+    fn in_list(&mut self, item: &Expr, found: &Type, list: &Expr, of: &Type) -> Facts {
         if *found == Type::Error || *of == Type::Error {
             return Facts::default();
         }
@@ -298,10 +298,16 @@ impl Checker<'_> {
                 break;
             }
             let allows_null = inner.allows_null() || inner == Type::Json;
-            let left = Type::union(known.members().iter().filter(|member| match member {
-                Type::Null => allows_null,
-                member => member.field(&last).is_none_or(|field| field.overlaps(&inner)),
-            }).cloned());
+            let left = Type::union(
+                known
+                    .members()
+                    .iter()
+                    .filter(|member| match member {
+                        Type::Null => allows_null,
+                        member => member.field(&last).is_none_or(|field| field.overlaps(&inner)),
+                    })
+                    .cloned(),
+            );
             if left == known {
                 break;
             }

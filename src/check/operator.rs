@@ -23,7 +23,7 @@ impl Checker<'_> {
                 self.arithmetic(expr, first, rest, hint)
             }
             _ => {
-                self.test(expr);
+                self.comparison(expr);
                 Type::Bool
             }
         }
@@ -71,7 +71,8 @@ impl Checker<'_> {
             parts.push((next, ty));
         }
         let count = parts.len();
-        let stripped = parts.iter().enumerate().map(|(at, (_, ty))| if at + 1 < count { ty.without_null() } else { ty.clone() });
+        let stripped =
+            parts.iter().enumerate().map(|(at, (_, ty))| if at + 1 < count { ty.without_null() } else { ty.clone() });
         let joined = stripped.fold(Type::Never, Type::join);
         for (part, ty) in parts {
             self.convert(part.id, &ty, &joined.clone().or_null());
@@ -80,13 +81,7 @@ impl Checker<'_> {
     }
 
     /// `+ - * / %`
-    fn arithmetic(
-        &mut self,
-        expr: &Expr,
-        first: &Expr,
-        rest: &[(BinaryOp, Span, Expr)],
-        hint: Option<&Type>,
-    ) -> Type {
+    fn arithmetic(&mut self, expr: &Expr, first: &Expr, rest: &[(BinaryOp, Span, Expr)], hint: Option<&Type>) -> Type {
         let list_hint = hint.filter(|hint| matches!(hint, Type::List(_)));
         let mut left = self.infer(first, list_hint);
         let mut left_expr = Some(first);
@@ -129,7 +124,8 @@ impl Checker<'_> {
                 return Type::Error;
             }
         }
-        let left_span = left_expr.map_or(Span { end: right_expr.span.start.min(span.start), ..whole }, |left| left.span);
+        let left_span =
+            left_expr.map_or(Span { end: right_expr.span.start.min(span.start), ..whole }, |left| left.span);
         let message = format!("{name} does not work on `{}` and `{}`", Brief(&left.widen()), Brief(&right.widen()));
         let wrong = Diagnostic::new(Code::OPERATOR, span, message)
             .label(left_span, format!("this is `{}`", Brief(left)))
@@ -140,7 +136,9 @@ impl Checker<'_> {
             {
                 wrong.help("put the value into the string: `\"… {{ value }} …\"`")
             }
-            (BinaryOp::Add, Type::List(_), _) => wrong.help("a list takes a list: write `[item]`, or `[...list, item]`"),
+            (BinaryOp::Add, Type::List(_), _) => {
+                wrong.help("a list takes a list: write `[item]`, or `[...list, item]`")
+            }
             (BinaryOp::Add, Type::Record(_), Type::Record(_)) => wrong.help("merge records with `{ ...a, ...b }`"),
             (BinaryOp::Add, Type::Datetime, Type::Duration) => wrong.help("move a datetime with `.add(duration)`"),
             (BinaryOp::Sub, Type::Datetime, Type::Duration) => wrong.help("move a datetime with `.add(-duration)`"),
@@ -230,7 +228,9 @@ impl Checker<'_> {
                 let message = format!("`in` looks into a list or map, not into `{}`", Brief(found));
                 let wrong = Diagnostic::new(Code::OPERATOR, span, message).label(right.span, "this is neither");
                 let help = match found {
-                    Type::String | Type::Literal(_) | Type::Url => "a text within a text is found with `text.contains(part)`",
+                    Type::String | Type::Literal(_) | Type::Url => {
+                        "a text within a text is found with `text.contains(part)`"
+                    }
                     _ => "a record's field is tested with `!= null`",
                 };
                 self.report(wrong.help(help));

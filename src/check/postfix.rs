@@ -131,10 +131,11 @@ impl Checker<'_> {
                 at.skips = true;
             } else if !matches!(found, Type::Error | Type::Never) && !self.is_narrowed(at) {
                 let dot = Span { end: part.span.start + 2, ..part.span };
-                self.report(
-                    Diagnostic::new(Code::REDUNDANT, dot, "what stands before `?.` is never null")
-                        .fix("replace `?.` with `.`", dot, "."),
-                );
+                self.report(Diagnostic::new(Code::REDUNDANT, dot, "what stands before `?.` is never null").fix(
+                    "replace `?.` with `.`",
+                    dot,
+                    ".",
+                ));
             }
             return found.without_null();
         }
@@ -217,7 +218,11 @@ impl Checker<'_> {
             if let Some(without) = without {
                 wrong = wrong.here(format!("`{}` has none", Brief(without)));
             }
-            self.report(wrong.help("find out first which one it is: with `is`, `match`, or `==` on a field that tells them apart"));
+            self.report(
+                wrong.help(
+                    "find out first which one it is: with `is`, `match`, or `==` on a field that tells them apart",
+                ),
+            );
             return;
         }
         let message = format!("`{}` has no field `{text}`", Brief(found));
@@ -282,7 +287,9 @@ impl Checker<'_> {
                 let wrong = match (other.widen(), &index.kind) {
                     (Type::String | Type::Url, _) => wrong.help("a part of a text is `.slice(start, end)`"),
                     (Type::Record(_) | Type::Union(_) | Type::Image | Type::File, ExprKind::Literal(_)) => match &ty {
-                        Type::Literal(crate::types::Literal::String(name)) => wrong.help(format!("read the field: `.{name}`")),
+                        Type::Literal(crate::types::Literal::String(name)) => {
+                            wrong.help(format!("read the field: `.{name}`"))
+                        }
                         _ => wrong.help("only lists, maps and json are indexed"),
                     },
                     _ => wrong.help("only lists, maps and json are indexed"),

@@ -139,7 +139,9 @@ impl Checker<'_> {
             if !built.broken {
                 let span = built.spread.unwrap_or(expr.span);
                 let message = format!("a map's entries are not known: `{}` needs its fields", Brief(&expected));
-                self.report(Diagnostic::new(Code::MISMATCH, span, message).help("check it first: `x.json().parse_json() as T`"));
+                self.report(
+                    Diagnostic::new(Code::MISMATCH, span, message).help("check it first: `x.json().parse_json() as T`"),
+                );
             }
             return expected;
         }
@@ -153,9 +155,10 @@ impl Checker<'_> {
     /// Whether what the spreads bring fits; what is missing has been reported.
     fn spread_fits(&mut self, expr: &Expr, built: Built, span: Span, expected: &Type) {
         let complete = match expected {
-            Type::Record(wanted) => wanted.fields.iter().all(|(name, field)| {
-                built.fields.contains_key(name) || field.optional || field.ty.allows_null()
-            }),
+            Type::Record(wanted) => wanted
+                .fields
+                .iter()
+                .all(|(name, field)| built.fields.contains_key(name) || field.optional || field.ty.allows_null()),
             _ => true,
         };
         let found = Type::record(built.fields);
@@ -181,7 +184,10 @@ impl Checker<'_> {
             .fields
             .iter()
             .filter(|(name, field)| {
-                !built.fields.contains_key(*name) && !field.optional && !field.ty.allows_null() && field.ty != Type::Error
+                !built.fields.contains_key(*name)
+                    && !field.optional
+                    && !field.ty.allows_null()
+                    && field.ty != Type::Error
             })
             .map(|(name, _)| format!("`{name}`"))
             .collect();
@@ -349,7 +355,8 @@ fn may_be(record: &RecordType, fields: &[RecordField]) -> bool {
             return false;
         }
     }
-    let given = |name: &Text| fields.iter().any(|field| matches!(field, RecordField::Value(given, _) if given.text == *name));
+    let given =
+        |name: &Text| fields.iter().any(|field| matches!(field, RecordField::Value(given, _) if given.text == *name));
     open || record.fields.iter().all(|(name, field)| field.optional || field.ty.allows_null() || given(name))
 }
 

@@ -13,8 +13,24 @@ use crate::types::{ERROR_KINDS, Field, RecordType, Text, Type};
 
 /// The types that are always there.
 pub(crate) const BUILT_IN: [&str; 18] = [
-    "string", "int", "float", "bool", "null", "url", "datetime", "duration", "image", "file", "json", "secret", "list",
-    "map", "schema", "outcome", "Error", "ErrorKind",
+    "string",
+    "int",
+    "float",
+    "bool",
+    "null",
+    "url",
+    "datetime",
+    "duration",
+    "image",
+    "file",
+    "json",
+    "secret",
+    "list",
+    "map",
+    "schema",
+    "outcome",
+    "Error",
+    "ErrorKind",
 ];
 
 /// What other languages call them.
@@ -101,8 +117,9 @@ impl Checker<'_> {
         };
         if measure.is_too_large() && meaning != Type::Error {
             self.report(
-                Diagnostic::new(Code::TOO_DEEP, ty.span, "the type is too large")
-                    .help(format!("types nest up to {MAX_DEPTH} deep and have up to {MAX_SIZE} parts; use `json` inside")),
+                Diagnostic::new(Code::TOO_DEEP, ty.span, "the type is too large").help(format!(
+                    "types nest up to {MAX_DEPTH} deep and have up to {MAX_SIZE} parts; use `json` inside"
+                )),
             );
             return (self.record(ty.id, Type::Error), Measure::LEAF);
         }
@@ -118,7 +135,8 @@ impl Checker<'_> {
             let doc = field.doc.clone().unwrap_or_default();
             let declared = Field { ty, optional: field.optional, doc };
             if fields.insert(field.name.text.clone(), declared).is_some() {
-                let first = of.iter().find(|first| first.name.text == field.name.text).map_or(field.span, |f| f.name.span);
+                let first =
+                    of.iter().find(|first| first.name.text == field.name.text).map_or(field.span, |f| f.name.span);
                 let message = format!("the field `{}` is declared twice", field.name.text);
                 let wrong = Diagnostic::new(Code::DUPLICATE, field.name.span, message);
                 self.report(wrong.label(first, "first declared here"));

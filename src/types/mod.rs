@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 pub use catalog::{Annotations, Catalog, Param, Signature};
+pub(crate) use display::is_name;
 pub use generic::Bindings;
 pub use operator::BinaryOp;
 pub use relations::{Mismatch, MismatchKind};
@@ -283,7 +284,10 @@ impl Type {
             Type::List(of) if of.can_widen() => Type::list(of.widen()),
             Type::Map(of) if of.can_widen() => Type::map(of.widen()),
             Type::Record(record) if self.can_widen() => Type::record(
-                record.fields.iter().map(|(name, field)| (name.clone(), Field { ty: field.ty.widen(), ..field.clone() })),
+                record
+                    .fields
+                    .iter()
+                    .map(|(name, field)| (name.clone(), Field { ty: field.ty.widen(), ..field.clone() })),
             ),
             other => other.clone(),
         }

@@ -144,10 +144,7 @@ impl Type {
             }
             _ => {}
         }
-        Mismatch {
-            path: path.clone(),
-            kind: MismatchKind::Type { expected: expected.clone(), found: self.clone() },
-        }
+        Mismatch { path: path.clone(), kind: MismatchKind::Type { expected: expected.clone(), found: self.clone() } }
     }
 
     /// Whether both are records, both lists and so on.
