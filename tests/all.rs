@@ -6,3 +6,5 @@ mod tidy;
 mod docs;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[path = "all/syntax.rs"]
+mod syntax;

@@ -183,6 +183,7 @@ impl<'a> Scanner<'a> {
             b']' => self.leave(Kind::Bracket),
             b'}' => self.leave_brace(),
             b'\n' => self.line_break(),
+            b'-' if self.byte(self.at + 1) == b'>' => self.arrow(),
             b'<' | b'>' => self.angle(),
             b't' | b'i' | b'e' => self.word(),
             0xE2 => self.typeset_quote(),
@@ -382,6 +383,16 @@ impl<'a> Scanner<'a> {
         }
         self.open.push(Open { kind, at: self.at, string: self.at, indent: self.indent, body: None, loose: self.loose });
         self.at += kind.open().len();
+    }
+
+    /// `->` follows parentheses, and never stands within them.
+    fn arrow(&mut self) {
+        if self.mending.is_some_and(|found| found.unclosed) {
+            while self.open.last().is_some_and(|open| open.kind == Kind::Paren) {
+                self.unclosed_here(self.at);
+            }
+        }
+        self.at += 2;
     }
 
     fn enter_hole(&mut self, string: usize, block: bool) {

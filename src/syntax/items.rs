@@ -106,6 +106,16 @@ impl Builder<'_> {
                         }
                     }
                 }
+                Rule::bare_use => {
+                    let span = self.span(&part);
+                    names.extend(part.into_inner().filter_map(|part| self.declared(&part)));
+                    if !names.is_empty() {
+                        let text = format!("{{ {} }}", self.slice(span));
+                        self.report(
+                            Diagnostic::new(Code::SYNTAX, span, "the names of a `use` stand in braces").fix("add braces", span, text),
+                        );
+                    }
+                }
                 Rule::string | Rule::block_string | Rule::raw_string => {
                     let span = self.span(&part);
                     path = self.plain_string(part).map(|path| (path, span));

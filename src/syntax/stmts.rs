@@ -274,7 +274,7 @@ impl Builder<'_> {
         let (found, words) = self.found(start);
         let text = pair.as_str().trim_end();
         let first = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
-        if mistaken && (same_line || goes_on(first)) {
+        if mistaken && (same_line || goes_on(first) && !text.starts_with(['#', '/', ';'])) {
             return true;
         }
         let diagnostic = if text.starts_with(';') {
