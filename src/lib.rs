@@ -7,6 +7,8 @@ pub mod check;
 pub mod compile;
 pub mod diagnostic;
 pub mod program;
+#[cfg(feature = "project")]
+pub mod project;
 pub mod run;
 pub mod source;
 pub mod syntax;
