@@ -1,7 +1,13 @@
 //! The one integration test binary: linking is what costs on small machines.
 
+#[path = "all/errors.rs"]
+mod errors;
+#[path = "all/generated.rs"]
+mod generated;
 #[path = "all/imports.rs"]
 mod imports;
+#[path = "all/lower.rs"]
+mod lower;
 #[path = "all/outputs.rs"]
 mod outputs;
 #[path = "all/tidy.rs"]
