@@ -238,7 +238,8 @@ impl Generator {
         let pad = "    ".repeat(indent);
         match self.choose(5) {
             3 if !self.vars.is_empty() => {
-                let (name, ty) = self.vars[self.choose(self.vars.len())].clone();
+                let chosen = self.choose(self.vars.len());
+                let (name, ty) = self.vars[chosen].clone();
                 format!("{pad}set {name} = {}\n", self.expr(&ty, 2))
             }
             // A fn has no vars.
@@ -291,7 +292,8 @@ impl Generator {
                 if fits.is_empty() {
                     return self.made(ty, depth - 1);
                 }
-                let (name, params, _) = self.functions[fits[self.choose(fits.len())]].clone();
+                let chosen = fits[self.choose(fits.len())];
+                let (name, params, _) = self.functions[chosen].clone();
                 let args: Vec<String> = params.iter().map(|param| self.expr(param, depth - 1)).collect();
                 format!("{name}({})", args.join(", "))
             }
@@ -362,7 +364,8 @@ impl Generator {
             }
             _ => {
                 let Some((local, number)) = self.record_local() else { return self.made(ty, depth) };
-                let (field, field_ty) = self.records[number][self.choose(self.records[number].len())].clone();
+                let chosen = self.choose(self.records[number].len());
+                let (field, field_ty) = self.records[number][chosen].clone();
                 let name = self.name("m");
                 self.locals.push((name.clone(), field_ty));
                 let bound = self.expr(ty, depth);
