@@ -19,7 +19,7 @@ impl Lowering<'_> {
     pub(super) fn coerced(&self, id: NodeId, value: Expr) -> Expr {
         match (value, self.checked.coercions.get(&id)) {
             (value, None) => value,
-            (Expr::Const(Constant(Value::Int(int))), Some(Type::Float)) => constant(Value::Float(int as f64)),
+            (Expr::Const(Constant(value)), Some(ty)) => constant(value.coerce(ty)),
             (value, Some(ty)) => Expr::Coerce(Box::new(value), ty.clone()),
         }
     }
