@@ -12,3 +12,7 @@ mod lower;
 mod outputs;
 #[path = "all/tidy.rs"]
 mod tidy;
+#[path = "all/docs.rs"]
+mod docs;
+#[path = "all/schemas.rs"]
+mod schemas;
