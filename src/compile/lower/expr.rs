@@ -224,5 +224,5 @@ fn negated(value: Expr, times: usize, span: Span) -> Expr {
 
 /// A type as the value that its name stands for: its JSON Schema.
 pub(super) fn schema(ty: &Type) -> Value {
-    Value::from(serde_json::to_value(ty).unwrap_or_default())
+    Value::from(ty.to_json_schema())
 }
