@@ -1,5 +1,7 @@
 //! The one integration test binary: linking is what costs on small machines.
 
+#[path = "all/docs.rs"]
+mod docs;
 #[path = "all/errors.rs"]
 mod errors;
 #[path = "all/generated.rs"]
@@ -10,9 +12,7 @@ mod imports;
 mod lower;
 #[path = "all/outputs.rs"]
 mod outputs;
-#[path = "all/tidy.rs"]
-mod tidy;
-#[path = "all/docs.rs"]
-mod docs;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[path = "all/tidy.rs"]
+mod tidy;
