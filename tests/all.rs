@@ -2,3 +2,6 @@
 
 #[path = "all/tidy.rs"]
 mod tidy;
+#[cfg(feature = "web")]
+#[path = "all/tools.rs"]
+mod tools;
