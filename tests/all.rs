@@ -5,3 +5,5 @@ mod tidy;
 #[cfg(feature = "web")]
 #[path = "all/tools.rs"]
 mod tools;
+#[path = "all/tools_reference.rs"]
+mod tools_reference;
