@@ -2,6 +2,8 @@
 
 pub mod builtins;
 pub mod check;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod compile;
 pub mod diagnostic;
 pub mod program;
