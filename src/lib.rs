@@ -10,5 +10,6 @@ pub mod program;
 pub mod run;
 pub mod source;
 pub mod syntax;
+pub mod tools;
 pub mod types;
 pub mod value;

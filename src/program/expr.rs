@@ -77,8 +77,16 @@ pub enum Expr {
     And(Vec<Expr>),
     /// `or` of all, stopping at the first true.
     Or(Vec<Expr>),
-    /// `a ?? b`
-    Coalesce(Box<(Expr, Expr)>),
+    /// Operators of one level, from left to right: `a + b - c`. Where there are several they lie flat, so that
+    /// neither evaluating nor dropping a long chain recurses along it.
+    Chain {
+        /// The first operand.
+        first: Box<Expr>,
+        /// The operators with their right sides and where to blame.
+        rest: Vec<(BinaryOp, Expr, Span)>,
+    },
+    /// `a ?? b ?? c`: the first that is not null, else the last; at least two.
+    Coalesce(Vec<Expr>),
     /// The first value goes into the slot; if it is null so is the whole, else it is the second: `a?.b.c`.
     Guard {
         /// Where the value goes.

@@ -421,9 +421,11 @@ pub struct Catch {
 pub struct Mock {
     /// Its place in [`Program::tools`].
     pub tool: u32,
-    /// Which calls it answers, by argument; empty: all.
+    /// The frame in which it answers: made when the mock is declared, copied for each call.
+    pub frame: Capture,
+    /// Which calls it answers, by argument; empty: all. What they bind goes into the frame.
     pub args: Vec<(Text, Pattern)>,
-    /// `after`: a duration.
+    /// `after`: a duration, over the frame.
     pub after: Option<Expr>,
     /// What it answers.
     pub answer: MockAnswer,
@@ -434,7 +436,7 @@ pub struct Mock {
 /// What a mock answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum MockAnswer {
-    /// A value, evaluated when the mock is declared. What `...` leaves to it is filled by lowering.
+    /// A value over the frame, evaluated for each call. What `...` leaves to it is filled by lowering.
     Value(Expr),
     /// A failure.
     Fails(ErrorKind),

@@ -1,0 +1,4 @@
+//! The one integration test binary: linking is what costs on small machines.
+
+#[path = "all/tidy.rs"]
+mod tidy;
