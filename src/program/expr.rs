@@ -200,7 +200,7 @@ pub enum Pattern {
     Record(Vec<(Text, Pattern)>),
 }
 
-mod shape {
+pub(super) mod shape {
     use std::sync::Arc;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -208,11 +208,11 @@ mod shape {
     use crate::types::Text;
     use crate::value::Shape;
 
-    pub(super) fn serialize<S: Serializer>(shape: &Arc<Shape>, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(shape: &Arc<Shape>, to: S) -> Result<S::Ok, S::Error> {
         shape.names().collect::<Vec<_>>().serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Shape>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Shape>, D::Error> {
         Vec::<Text>::deserialize(from).map(|names| Arc::new(Shape::new(names)))
     }
 }

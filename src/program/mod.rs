@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::{SourceFile, Sources, Span};
 use crate::types::{Signature, Text, Type};
-use crate::value::{ErrorKind, Value, exact};
+use crate::value::{ErrorKind, Shape, Value, exact};
 
 pub use expr::{Expr, Lambda, ListItem, MapEntry, Pattern, RecordPart, TemplatePart};
 
@@ -274,8 +274,11 @@ pub enum Action {
     Tool {
         /// Its place in [`Program::tools`].
         tool: u32,
-        /// Named arguments, in the order of the tool's parameters; those left out are not there.
-        args: Vec<(Text, Expr)>,
+        /// The names of the arguments that are given, in the order of the tool's parameters.
+        #[serde(with = "expr::shape")]
+        shape: Arc<Shape>,
+        /// One for each name of the shape. One that turns out null where the parameter may be left out is left out.
+        args: Vec<Expr>,
     },
     /// A call of a flow.
     Flow {

@@ -81,7 +81,7 @@ pub enum EventKind {
     /// A step came to its end.
     #[serde(rename = "step.completed")]
     StepCompleted {
-        /// Its path.
+        /// Its path, without its own attempt: so it is in every end of a step, and in partial output.
         path: Text,
         /// What it gave.
         #[serde(with = "plain")]
@@ -91,6 +91,9 @@ pub enum EventKind {
         /// What it spent.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         usage: Option<Usage>,
+        /// What its own `catch` caught.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        caught: Option<Box<RunError>>,
     },
     /// A step failed after its retries. Whether something caught it shows in what follows.
     #[serde(rename = "step.failed")]
@@ -158,6 +161,62 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// Its name in JSON: `step.started`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            EventKind::RunStarted { .. } => "run.started",
+            EventKind::StepStarted { .. } => "step.started",
+            EventKind::StepRetrying { .. } => "step.retrying",
+            EventKind::StepOutput { .. } => "step.output",
+            EventKind::StepCompleted { .. } => "step.completed",
+            EventKind::StepFailed { .. } => "step.failed",
+            EventKind::StepSkipped { .. } => "step.skipped",
+            EventKind::StepCancelled { .. } => "step.cancelled",
+            EventKind::Emitted { .. } => "run.emitted",
+            EventKind::RunWaiting { .. } => "run.waiting",
+            EventKind::RunCompleted { .. } => "run.completed",
+            EventKind::RunFailed { .. } => "run.failed",
+            EventKind::RunCancelled { .. } => "run.cancelled",
+        }
+    }
+
+    /// The path it speaks of; none for the run's own.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            EventKind::StepStarted { path, .. }
+            | EventKind::StepRetrying { path, .. }
+            | EventKind::StepOutput { path, .. }
+            | EventKind::StepCompleted { path, .. }
+            | EventKind::StepFailed { path, .. }
+            | EventKind::StepSkipped { path }
+            | EventKind::StepCancelled { path, .. }
+            | EventKind::Emitted { path, .. }
+            | EventKind::RunWaiting { path, .. } => Some(path),
+            EventKind::RunStarted { .. }
+            | EventKind::RunCompleted { .. }
+            | EventKind::RunFailed { .. }
+            | EventKind::RunCancelled { .. } => None,
+        }
+    }
+
+    /// Whether it is the last of a run.
+    pub fn ends_run(&self) -> bool {
+        matches!(self, EventKind::RunCompleted { .. } | EventKind::RunFailed { .. } | EventKind::RunCancelled { .. })
+    }
+
+    /// Whether it is the one end of a step.
+    pub fn ends_step(&self) -> bool {
+        matches!(
+            self,
+            EventKind::StepCompleted { .. }
+                | EventKind::StepFailed { .. }
+                | EventKind::StepSkipped { .. }
+                | EventKind::StepCancelled { .. }
+        )
+    }
+}
+
 /// A failure, with where it happened: the `Error` of the language.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunError {
@@ -191,6 +250,19 @@ impl std::fmt::Display for RunError {
 impl std::error::Error for RunError {}
 
 impl RunError {
+    /// An error outside of any step.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            step: Text::default(),
+            attempts: 0,
+            retryable: kind.retryable(),
+            details: Value::Null,
+            span: None,
+        }
+    }
+
     /// As the language's `Error` record.
     pub fn to_value(&self) -> Value {
         Value::record_of([

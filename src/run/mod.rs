@@ -1,7 +1,18 @@
 //! Running a program: the engine, and the ports through which it meets the world.
 
+pub mod clock;
+pub mod engine;
 pub mod event;
+pub mod handle;
+pub mod journal;
+pub mod limits;
 pub mod ports;
+pub mod testing;
 
+pub use clock::TokioClock;
+pub use engine::{BuildError, Engine, EngineBuilder, FieldError, InputError, StartError};
 pub use event::{Event, EventKind, RunError};
-pub use ports::{Clock, Hook, Journal, Registry, Tool, ToolContext, ToolError, Usage};
+pub use handle::{Events, Run};
+pub use journal::MemoryJournal;
+pub use limits::Limits;
+pub use ports::{Clock, Hook, Journal, NoSecrets, Registry, Report, Secrets, Tool, ToolContext, ToolError, Usage};

@@ -30,15 +30,39 @@ pub struct ToolContext<'a> {
     pub path: &'a str,
     /// From 1.
     pub attempt: u32,
-    /// The same for every attempt of this step in this run: what makes a second delivery harmless where the other
-    /// side takes such a key.
-    pub key: &'a str,
+    /// What the step's `key` says; see [`ToolContext::idempotency_key`].
+    pub key: Option<&'a str>,
     /// How long the attempt may take; the engine ends it then.
     pub timeout: Option<Duration>,
     /// Where partial output and usage go.
     pub report: &'a dyn Report,
     /// What a secret stands for.
     pub secrets: &'a dyn Secrets,
+}
+
+impl ToolContext<'_> {
+    /// The same for every attempt of this step in this run: what makes a second delivery harmless where the other
+    /// side takes such a key. It is what `key` says, or else the SHA-256 of the run's id and the step's path without
+    /// its own attempt, in hex. A tool whose signature names a key parameter has it among its arguments already.
+    pub fn idempotency_key(&self) -> Text {
+        self.key.map_or_else(|| derived_key(self.run, self.path, self.attempt), Text::from)
+    }
+}
+
+/// The idempotency key of a step: SHA-256 of the run's id, a zero byte, and the path without its own attempt.
+pub(crate) fn derived_key(run: &str, path: &str, attempt: u32) -> Text {
+    use sha2::{Digest, Sha256};
+    use std::fmt::Write;
+    let step = if attempt > 1 { path.rsplit_once('#').map_or(path, |(step, _)| step) } else { path };
+    let mut sha = Sha256::new();
+    sha.update(run.as_bytes());
+    sha.update([0]);
+    sha.update(step.as_bytes());
+    let mut hex = String::with_capacity(64);
+    for byte in sha.finalize() {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    Text::from(hex)
 }
 
 /// Where a tool's progress goes while it works.
@@ -151,6 +175,11 @@ impl Registry {
         self.tools.insert(tool.signature().name.clone(), tool);
     }
 
+    /// Adds a tool unless there is one of its name.
+    pub fn add_missing(&mut self, tool: Arc<dyn Tool>) {
+        self.tools.entry(tool.signature().name.clone()).or_insert(tool);
+    }
+
     /// A tool by its full name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
         self.tools.get(name)
@@ -168,6 +197,23 @@ impl Registry {
             catalog.add(tool.signature());
         }
         catalog
+    }
+}
+
+impl IntoIterator for Registry {
+    type Item = Arc<dyn Tool>;
+    type IntoIter = indexmap::map::IntoValues<Text, Arc<dyn Tool>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.tools.into_values()
+    }
+}
+
+impl Extend<Arc<dyn Tool>> for Registry {
+    fn extend<I: IntoIterator<Item = Arc<dyn Tool>>>(&mut self, tools: I) {
+        for tool in tools {
+            self.add(tool);
+        }
     }
 }
 
@@ -205,4 +251,9 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// A sentence that says why it cannot be; the run stops.
     fn commit<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<(), String>>;
+
+    /// Whether what it keeps outlives the process; if not, runs need not wait for [`Journal::commit`].
+    fn durable(&self) -> bool {
+        true
+    }
 }

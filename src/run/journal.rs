@@ -1,0 +1,153 @@
+//! The event log of a run, from which every subscriber reads; and a journal in memory.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use futures::future::BoxFuture;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use crate::run::event::{Event, EventKind};
+use crate::run::ports::Journal;
+use crate::types::Text;
+
+/// The events of one run so far. Numbers are given here, without gaps.
+pub(crate) struct Log {
+    run: Text,
+    journal: Option<Arc<dyn Journal>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    events: Vec<Arc<Event>>,
+    ended: bool,
+    /// Who waits for the next event.
+    readers: Vec<Waker>,
+    /// Who waits for the end.
+    waiters: Vec<Waker>,
+}
+
+impl Log {
+    pub(crate) fn new(run: Text, journal: Option<Arc<dyn Journal>>) -> Self {
+        Self { run, journal, state: Mutex::default() }
+    }
+
+    /// Appends an event. What comes after the run's end is dropped: a tool's thread may report late.
+    pub(crate) fn push(&self, at: Timestamp, kind: EventKind) {
+        let mut state = self.lock();
+        if state.ended {
+            return;
+        }
+        let ends = kind.ends_run();
+        let event = Arc::new(Event { number: state.events.len() as u64 + 1, at, kind });
+        if let Some(journal) = &self.journal {
+            journal.append(&self.run, std::slice::from_ref(&event));
+        }
+        state.events.push(event);
+        let mut wake = std::mem::take(&mut state.readers);
+        if ends {
+            state.ended = true;
+            wake.append(&mut state.waiters);
+        }
+        drop(state);
+        wake.into_iter().for_each(Waker::wake);
+    }
+
+    /// How many events there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.lock().events.len() as u64
+    }
+
+    /// All events so far.
+    pub(crate) fn snapshot(&self) -> Vec<Arc<Event>> {
+        self.lock().events.clone()
+    }
+
+    /// The event at an index, or the end of all events.
+    pub(crate) fn poll_event(&self, index: usize, cx: &mut Context<'_>) -> Poll<Option<Arc<Event>>> {
+        let mut state = self.lock();
+        if let Some(event) = state.events.get(index) {
+            return Poll::Ready(Some(Arc::clone(event)));
+        }
+        if state.ended {
+            return Poll::Ready(None);
+        }
+        remember(&mut state.readers, cx.waker());
+        Poll::Pending
+    }
+
+    /// The event that ended the run.
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Arc<Event>> {
+        let mut state = self.lock();
+        match state.events.last() {
+            Some(last) if state.ended => Poll::Ready(Arc::clone(last)),
+            _ => {
+                remember(&mut state.waiters, cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Whether the run has ended.
+    pub(crate) fn ended(&self) -> bool {
+        self.lock().ended
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock is held leaves the events as they were: they are only ever appended to.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn remember(wakers: &mut Vec<Waker>, waker: &Waker) {
+    if !wakers.iter().any(|known| known.will_wake(waker)) {
+        wakers.push(waker.clone());
+    }
+}
+
+/// A journal in memory: as durable as the process.
+#[derive(Default)]
+pub struct MemoryJournal {
+    runs: Mutex<IndexMap<String, Vec<Arc<Event>>>>,
+}
+
+impl MemoryJournal {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The events of a run, in order.
+    pub fn events(&self, run: &str) -> Vec<Arc<Event>> {
+        self.lock().get(run).cloned().unwrap_or_default()
+    }
+
+    /// The ids of all runs, in the order they began.
+    pub fn runs(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, IndexMap<String, Vec<Arc<Event>>>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn append(&self, run: &str, events: &[Arc<Event>]) {
+        let mut runs = self.lock();
+        if let Some(known) = runs.get_mut(run) {
+            known.extend(events.iter().cloned());
+        } else {
+            runs.insert(run.to_owned(), events.to_vec());
+        }
+    }
+
+    fn commit<'a>(&'a self, _run: &'a str) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn durable(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,43 @@
+//! What a run may use of the machine.
+
+use std::time::Duration;
+
+/// Bounds that hold for every run, whatever its program says. Meeting one is a failure of kind `exhausted` (or
+/// `invalid`, for a value that is too large).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Evaluation fuel of one expression: about the number of operations.
+    pub fuel: u64,
+    /// How deeply flows may call flows.
+    pub depth: u32,
+    /// How large a value may be, in bytes, roughly.
+    pub value_bytes: usize,
+    /// How large a tool's result may be, in bytes, roughly.
+    pub tool_output_bytes: usize,
+    /// How many items a `parallel for` may have.
+    pub fan_out: usize,
+    /// How many iterations of one `parallel for` may be in flight, whatever its `limit` says.
+    pub in_flight: usize,
+    /// How many events a run may make; past it no step begins.
+    pub events: u64,
+    /// How long an attempt of a tool call may take where its step does not say.
+    pub tool_timeout: Duration,
+    /// How long an attempt of a tool call may take whatever its step says; `None` bounds nothing.
+    pub longest_timeout: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel: 50_000_000,
+            depth: 64,
+            value_bytes: 8 << 20,
+            tool_output_bytes: 8 << 20,
+            fan_out: 10_000,
+            in_flight: 256,
+            events: 50_000,
+            tool_timeout: Duration::from_secs(60),
+            longest_timeout: None,
+        }
+    }
+}
