@@ -3,10 +3,11 @@
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 
+use crate::check::items::Declared;
 use crate::check::{Checked, ItemRef, Resolution, Unit};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
-use crate::syntax::ast::{Expr, NodeId};
+use crate::syntax::ast::NodeId;
 use crate::types::{Catalog, Text, Type};
 
 /// The checker of one program.
@@ -19,15 +20,41 @@ pub(crate) struct Checker<'a> {
     pub(crate) file: FileId,
     /// What each file's top-level names stand for, imports included.
     pub(crate) items: FxHashMap<FileId, IndexMap<Text, ItemRef>>,
-    /// The locals in sight, innermost last. Names are never shadowed, so a name is found at most once.
+    /// What is known of flows, functions, types and declared tools.
+    pub(crate) declared: Declared,
+    /// The locals in sight, innermost last.
     pub(crate) locals: Vec<Local>,
+    /// Where the newest local of a name stands in `locals`.
+    local_index: FxHashMap<Text, u32>,
     /// What is known of places beyond their declared types, newest last.
-    pub(crate) facts: Vec<Fact>,
+    facts: Vec<Fact>,
+    /// Where the facts of a local stand in `facts`, newest last.
+    fact_index: FxHashMap<NodeId, Vec<u32>>,
     /// The flow of control at hand; a `var` may be set only where it was declared in the same one. Branches of
     /// `parallel` and `race`, iterations of `parallel for`, lambdas and blocks with `retry` each are one.
     pub(crate) control: u32,
     /// Whether effects (steps) are forbidden here, and why: `fn`, lambda…
     pub(crate) pure_because: Option<&'static str>,
+    /// What `prev` stands for here.
+    pub(crate) prev: Prev,
+    /// The record of the parameters of the flow at hand: what `input` is. None outside a flow.
+    pub(crate) input: Option<Type>,
+    /// Whether the body of a test is at hand: `calls(tool)` stands only there.
+    pub(crate) in_test: bool,
+    /// Whether a mock's answer is at hand: `...` in a record stands only there.
+    pub(crate) filling: bool,
+}
+
+/// What `prev` stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prev {
+    /// Nothing, and why, as the end of a sentence: `` `prev` has nothing to stand for {why} ``: `at the start of a
+    /// block`, `in a parallel block`, `after a step with `else``.
+    Nothing(&'static str),
+    /// The outcome of a plain step, which is known to have succeeded, by the step's id.
+    Success(NodeId),
+    /// The value of a step that tries, by the step's id.
+    Value(NodeId),
 }
 
 /// A local in sight.
@@ -42,6 +69,8 @@ pub(crate) struct Local {
     pub(crate) control: u32,
     /// Whether anything reads it.
     pub(crate) used: bool,
+    /// Where the local that it shadows (an error) stands.
+    shadows: Option<u32>,
 }
 
 /// What declared a local.
@@ -89,7 +118,29 @@ pub(crate) struct Mark {
     facts: usize,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    /// A checker that knows nothing yet.
+    pub(crate) fn new(units: &'a [Unit], catalog: &'a Catalog, nodes: usize) -> Self {
+        Self {
+            units,
+            catalog,
+            out: Checked { types: vec![Type::Error; nodes], ..Checked::default() },
+            file: FileId::default(),
+            items: FxHashMap::default(),
+            declared: Declared::default(),
+            locals: Vec::new(),
+            local_index: FxHashMap::default(),
+            facts: Vec::new(),
+            fact_index: FxHashMap::default(),
+            control: 0,
+            pure_because: None,
+            prev: Prev::Nothing("here"),
+            input: None,
+            in_test: false,
+            filling: false,
+        }
+    }
+
     /// Records a diagnostic.
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
         self.out.diagnostics.push(diagnostic);
@@ -98,7 +149,7 @@ impl Checker<'_> {
     /// Records a node's type and gives it back.
     pub(crate) fn record(&mut self, id: NodeId, ty: Type) -> Type {
         if let Some(slot) = self.out.types.get_mut(id.0 as usize) {
-            *slot = ty.clone();
+            slot.clone_from(&ty);
         }
         ty
     }
@@ -115,7 +166,13 @@ impl Checker<'_> {
 
     /// Leaves a scope: forgets the locals and facts since, warning of locals that nothing read.
     pub(crate) fn leave(&mut self, mark: Mark) {
-        let gone: Vec<Local> = self.locals.drain(mark.locals..).collect();
+        let gone = self.locals.split_off(mark.locals.min(self.locals.len()));
+        for local in gone.iter().rev() {
+            match local.shadows {
+                Some(earlier) => self.local_index.insert(local.name.clone(), earlier),
+                None => self.local_index.remove(&local.name),
+            };
+        }
         for local in gone {
             let silent = local.used || local.name.starts_with('_') || local.ty == Type::Error;
             if !silent && matches!(local.kind, LocalKind::Let | LocalKind::Var | LocalKind::Pattern) {
@@ -126,23 +183,32 @@ impl Checker<'_> {
                 );
             }
         }
-        self.facts.truncate(mark.facts);
+        self.forget_facts(mark);
     }
 
     /// Forgets the facts since a mark, keeping the locals.
     pub(crate) fn forget_facts(&mut self, mark: Mark) {
-        self.facts.truncate(mark.facts);
+        while self.facts.len() > mark.facts {
+            let Some(fact) = self.facts.pop() else { break };
+            if let Some(of_local) = self.fact_index.get_mut(&fact.place.local) {
+                of_local.pop();
+            }
+        }
     }
 
     /// Takes facts for true until the scope is left.
     pub(crate) fn assume(&mut self, facts: &[Fact]) {
-        self.facts.extend_from_slice(facts);
+        for fact in facts {
+            self.fact_index.entry(fact.place.local).or_default().push(self.facts.len() as u32);
+            self.facts.push(fact.clone());
+        }
     }
 
     /// Declares a local; a name that is already in sight is an error that shows the first.
     pub(crate) fn declare(&mut self, name: &Text, span: Span, id: NodeId, ty: Type, kind: LocalKind) {
-        if let Some(first) = self.locals.iter().find(|local| local.name == *name) {
-            let first = first.span;
+        let shadows = self.local_index.insert(name.clone(), self.locals.len() as u32);
+        let first = shadows.and_then(|at| self.locals.get(at as usize)).map(|local| local.span);
+        if let Some(first) = first.or_else(|| self.type_named(name)) {
             self.report(
                 Diagnostic::new(Code::SHADOWED, span, format!("the name `{name}` is already taken"))
                     .label(first, "first declared here")
@@ -151,30 +217,40 @@ impl Checker<'_> {
         }
         let ty = self.record(id, ty);
         let control = self.control;
-        self.locals.push(Local { name: name.clone(), id, span, ty, kind, control, used: false });
+        self.locals.push(Local { name: name.clone(), id, span, ty, kind, control, used: false, shadows });
     }
 
     /// The local of a name.
     pub(crate) fn local(&self, name: &str) -> Option<&Local> {
-        self.locals.iter().rev().find(|local| local.name == name)
+        self.local_index.get(name).and_then(|at| self.locals.get(*at as usize))
+    }
+
+    /// The local of a name, marked as read.
+    pub(crate) fn use_local(&mut self, name: &str) -> Option<&Local> {
+        let local = self.local_index.get(name).and_then(|at| self.locals.get_mut(*at as usize))?;
+        local.used = true;
+        Some(local)
     }
 
     /// The type of a place as it is known here: the newest fact about it, or the field of what is known of its
     /// parent.
     pub(crate) fn place_type(&self, place: &Place) -> Type {
-        if let Some(fact) = self.facts.iter().rev().find(|fact| fact.place == *place) {
-            return fact.ty.clone();
-        }
-        let Some((last, parent)) = place.path.split_last() else {
-            return self.out.ty(place.local).clone();
-        };
-        let parent = Place { local: place.local, path: parent.to_vec() };
-        self.place_type(&parent).field(last).unwrap_or(Type::Error)
+        self.known(place.local, &place.path)
     }
 
-    /// Checks an expression that must be a `bool` and says what it tells.
-    pub(crate) fn condition(&mut self, condition: &Expr) -> Facts {
-        let _ = self.expect(condition, &Type::Bool, "a condition");
-        Facts::default()
+    fn known(&self, local: NodeId, path: &[Text]) -> Type {
+        let facts = self.fact_index.get(&local).map_or(&[][..], Vec::as_slice);
+        let newest = facts.iter().rev().filter_map(|at| self.facts.get(*at as usize));
+        // The newest fact about the place itself or about what holds it: an older one about the field was already
+        // part of what was known when the newer one was found.
+        for fact in newest {
+            if fact.place.path == path {
+                return fact.ty.clone();
+            }
+        }
+        match path.split_last() {
+            None => self.out.ty(local).clone(),
+            Some((last, parent)) => self.known(local, parent).field(last).unwrap_or(Type::Error),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Expressions.
 
+use std::fmt::Display;
+
 use crate::check::context::Checker;
 use crate::syntax::ast::Expr;
 use crate::types::Type;
@@ -15,8 +17,8 @@ impl Checker<'_> {
     /// Checks that an expression fits a type: reports where it does not, records the coercion where its form differs.
     /// Gives the expected type, or [`Type::Error`] after a report. `role` is what wants it, for the message: `the
     /// argument `url``, `the value of `return``.
-    pub(crate) fn expect(&mut self, expr: &Expr, expected: &Type, role: &str) -> Type {
-        let _ = (expected, role);
+    pub(crate) fn expect(&mut self, expr: &Expr, expected: &Type, role: impl Display) -> Type {
+        let _ = (expected, role.to_string());
         self.infer(expr, Some(expected))
     }
 }

@@ -1,19 +1,24 @@
 //! The face of the pipeline: from source and catalog to an analysis, and from a clean analysis to a program.
 
-use crate::check::{Checked, Unit};
+mod follow_on;
+mod imports;
+
+use crate::check::{self, Checked, Unit};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::program::Program;
 use crate::source::{Loader, SourceFile, Sources};
 use crate::types::Catalog;
+
+pub use crate::diagnostic::Diagnostics;
 
 /// All that is known of a source: its files, trees, types, and what is wrong.
 #[derive(Debug)]
 pub struct Analysis {
     /// The file and those it imports.
     pub sources: Sources,
-    /// Their trees.
+    /// Their trees, by file.
     pub units: Vec<Unit>,
-    /// What the checker knows.
+    /// What the checker knows; its diagnostics are moved to [`Analysis::diagnostics`].
     pub checked: Checked,
     /// Everything that is wrong: syntax, imports, types, warnings; by file and place.
     pub diagnostics: Vec<Diagnostic>,
@@ -26,19 +31,17 @@ impl Analysis {
     }
 }
 
-/// What is wrong with a source, with the source to show it in.
-#[derive(Debug, Clone)]
-pub struct Diagnostics {
-    /// The files they point into.
-    pub sources: Sources,
-    /// What is wrong.
-    pub list: Vec<Diagnostic>,
-}
-
 /// Parses and checks a source and what it imports. Never fails: what is wrong is in the analysis.
 pub fn analyze(source: SourceFile, catalog: &Catalog, loader: &dyn Loader) -> Analysis {
-    let _ = (catalog, loader);
-    Analysis { sources: Sources::of(source), units: Vec::new(), checked: Checked::default(), diagnostics: Vec::new() }
+    let files = imports::load(source, loader);
+    let mut checked = check::check(&files.units, catalog, files.nodes);
+    let mut found = std::mem::take(&mut checked.diagnostics);
+    follow_on::silence(&mut found, &files.syntax, &files.units, &files.sources);
+    let mut diagnostics = files.syntax;
+    diagnostics.extend(files.imports);
+    diagnostics.extend(found);
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.file, diagnostic.span.start, diagnostic.span.end));
+    Analysis { sources: files.sources, units: files.units, checked, diagnostics }
 }
 
 /// Analyzes a source and lowers it.

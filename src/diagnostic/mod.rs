@@ -3,9 +3,19 @@
 //!
 //! Message grammar: lower case, no full stop, the user's text in backticks, no names of Rust types or grammar rules.
 
+pub mod apply;
 mod codes;
+mod github;
+mod json;
+mod list;
+pub mod render;
+mod sarif;
 
 pub use codes::{CODES, Code};
+pub use github::github;
+pub use json::json;
+pub use list::{Diagnostics, Reports, summary};
+pub use sarif::sarif;
 
 use crate::source::Span;
 

@@ -179,7 +179,7 @@ pub enum Stmt {
     /// `continue`
     Continue,
     /// `mock`, in a test.
-    Mock(Box<Mock>),
+    Mock(Arc<Mock>),
     /// `assert`, in a test.
     Assert(Box<Assert>),
 }
@@ -402,7 +402,7 @@ pub struct Arm<Body> {
 /// `try { } catch err { } finally { }` as a statement.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Try {
-    /// Its path segment; only the compensations of its body need it.
+    /// Its body.
     pub body: Block,
     /// `catch`; without it a failure is swallowed unless there is a `finally`, after which it goes on.
     pub catch: Option<Catch>,

@@ -125,6 +125,16 @@ impl SourceFile {
         self.text.get(start..end).unwrap_or_default().trim_end_matches(['\n', '\r'])
     }
 
+    /// How many lines there are; a text that ends with a line break has an empty last one.
+    pub fn line_count(&self) -> u32 {
+        self.lines.len() as u32
+    }
+
+    /// The byte offset of a line's first byte (lines from 1); the end of the text for lines past the last.
+    pub fn line_start(&self, line: u32) -> u32 {
+        self.lines.get((line as usize).saturating_sub(1)).copied().unwrap_or(self.text.len() as u32)
+    }
+
     /// A line and a column in UTF-16 units, both from 0, as editors speak.
     pub fn utf16(&self, offset: u32) -> (u32, u32) {
         let at = self.position(offset);

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod display;
+mod generic;
 mod operator;
 mod relations;
 mod schema;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 pub use catalog::{Annotations, Catalog, Param, Signature};
+pub use generic::Bindings;
 pub use operator::BinaryOp;
 pub use relations::{Mismatch, MismatchKind};
 
