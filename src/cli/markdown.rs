@@ -48,7 +48,7 @@ pub(super) fn table(text: &str, columns: usize, style: &Style) -> Option<String>
     let mut rows = text.lines().filter(|line| line.trim_start().starts_with('|')).map(cells);
     let (head, rule) = (rows.next()?, rows.next()?);
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(columns).unwrap_or(120));
     table.set_header(head.iter().map(|cell| style.clone().bold().apply_to(cell).to_string()));

@@ -26,70 +26,98 @@ pub(super) struct Progress {
     planned: Vec<(String, String)>,
     remark: String,
     tick: usize,
-    /// None where no one watches.
-    screen: Option<ProgressBar>,
+    shown: Shown,
+}
+
+/// Where a run is shown.
+enum Shown {
+    /// As a picture that is drawn anew.
+    Live(ProgressBar),
+    /// Line by line.
+    Lines,
+    /// Not at all.
+    Not,
 }
 
 impl Progress {
-    /// Shows a run of this flow on standard error.
-    pub(super) fn new(flow: &Flow) -> Self {
-        let screen = watched().then(|| {
-            let screen = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(30));
-            if let Ok(style) = ProgressStyle::with_template("{msg}") {
-                screen.set_style(style);
+    /// Shows a run of this flow on standard error, or only keeps count of it.
+    pub(super) fn new(flow: &Flow, show: bool) -> Self {
+        let shown = match (show, watched()) {
+            (false, _) => Shown::Not,
+            (true, false) => Shown::Lines,
+            (true, true) => {
+                let screen = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(30));
+                Shown::Live(screen.with_style(ProgressStyle::with_template("{msg}").unwrap_or(ProgressStyle::default_bar())))
             }
-            screen
-        });
+        };
         let mut planned = Vec::new();
         body_steps(&flow.body, &mut planned);
-        Self { tree: Tree::default(), planned, remark: String::new(), tick: 0, screen }
+        Self { tree: Tree::default(), planned, remark: String::new(), tick: 0, shown }
+    }
+
+    /// Whether it is to be drawn again and again.
+    pub(super) fn live(&self) -> bool {
+        matches!(self.shown, Shown::Live(_))
+    }
+
+    /// The title or name of the step of a path.
+    pub(super) fn label(&self, path: &str) -> Option<&str> {
+        self.tree.label(path)
     }
 
     /// Takes an event.
     pub(super) fn event(&mut self, event: &Event) {
         self.tree.apply(event);
-        match (&self.screen, &event.kind) {
-            (Some(screen), EventKind::Emitted { value, .. }) => {
-                let said = paint().dim().apply_to(format!("◆ {}", value.to_json_text())).to_string();
-                screen.suspend(|| err(console::truncate_str(&said, columns(), "…")));
+        match &self.shown {
+            Shown::Live(screen) => {
+                if let EventKind::Emitted { value, .. } = &event.kind {
+                    let said = paint().dim().apply_to(format!("◆ {}", value.to_json_text())).to_string();
+                    screen.suspend(|| err(console::truncate_str(&said, columns(), "…")));
+                }
             }
-            (Some(_), _) => {}
-            (None, _) => {
+            Shown::Lines => {
                 if let Some(line) = plain::line(event, &self.tree) {
                     err(line);
                 }
             }
+            Shown::Not => {}
         }
     }
 
     /// Says that the run was asked to end.
     pub(super) fn cancelling(&mut self) {
         "cancelling: undoing what was done; Ctrl-C again quits at once".clone_into(&mut self.remark);
-        if self.screen.is_none() {
-            err(format_args!("cancelling {}", self.remark.trim_start_matches("cancelling: ")));
+        match self.shown {
+            Shown::Live(_) => self.frame(),
+            Shown::Lines | Shown::Not => err(&self.remark),
         }
-        self.frame();
     }
 
     /// Draws the next picture.
     pub(super) fn frame(&mut self) {
         self.tick += 1;
-        if let Some(screen) = &self.screen {
+        if let Shown::Live(screen) = &self.shown {
             screen.set_message(self.picture().join("\n"));
-            screen.tick();
+        }
+    }
+
+    /// Takes the picture away.
+    pub(super) fn clear(&self) {
+        if let Shown::Live(screen) = &self.shown {
+            screen.finish_and_clear();
         }
     }
 
     /// Leaves the last picture where it is and says how the run ended.
     pub(super) fn finish(&mut self) {
         self.remark.clear();
-        if let Some(screen) = self.screen.take() {
-            screen.finish_and_clear();
+        self.clear();
+        if self.live() {
             for line in self.picture() {
                 err(line);
             }
         }
-        if let Some(summary) = self.summary() {
+        if let (Some(summary), false) = (self.summary(), matches!(self.shown, Shown::Not)) {
             err(summary);
         }
     }
