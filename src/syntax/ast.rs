@@ -677,7 +677,9 @@ pub enum ExprKind {
     },
     /// `match v { pattern => e, … }`
     Match(Box<ExprMatch>),
-    /// `...` in a mock's record: type-correct sample values for what is left out. Only as a [`RecordField::Fill`].
+    /// A type that is no expression too, as an argument: `check(list<int>)`, `check(Page?)`. A type that is just a name
+    /// is a [`ExprKind::Name`].
+    Type(TypeExpr),
     /// Text that is no expression; a diagnostic says why.
     Error,
 }

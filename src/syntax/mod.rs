@@ -2,6 +2,18 @@
 
 pub mod ast;
 
+mod actions;
+mod expected;
+mod exprs;
+mod guard;
+mod items;
+mod parse;
+mod patterns;
+mod stmts;
+mod strings;
+mod types;
+mod words;
+
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, SourceFile};
 use ast::{File, NodeId};
@@ -35,8 +47,7 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Parses a file.
+/// Parses a file. The tree is whole even where the text is wrong: what cannot be read is an error node.
 pub fn parse(source: &SourceFile, id: FileId, ids: &mut NodeIds) -> Parsed {
-    let _ = (source, id, ids);
-    Parsed { file: File { items: Vec::new(), comments: Vec::new() }, diagnostics: Vec::new() }
+    parse::parse(source, id, ids)
 }

@@ -32,3 +32,37 @@ impl Value {
         Ok(self)
     }
 }
+
+/// An instant in RFC 3339.
+pub fn parse_datetime(text: &str) -> Option<jiff::Timestamp> {
+    text.parse().ok()
+}
+
+/// An absolute http(s) address.
+pub fn parse_url(text: &str) -> Option<url::Url> {
+    let url = url::Url::parse(text).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+}
+
+/// What [`Value::conform`] gave as the language's `outcome`.
+pub fn outcome(result: Result<Value, Misfit>) -> Value {
+    let (success, result, error) = match result {
+        Ok(value) => (true, value, Value::Null),
+        Err(misfit) => (false, Value::Null, misfit.to_error()),
+    };
+    Value::record_of([("success", Value::Bool(success)), ("result", result), ("error", error)])
+}
+
+impl Misfit {
+    /// As the language's `Error` record, of kind `invalid`.
+    pub fn to_error(&self) -> Value {
+        Value::record_of([
+            ("kind", "invalid".into()),
+            ("message", self.to_string().into()),
+            ("step", "".into()),
+            ("attempts", Value::Int(0)),
+            ("retryable", Value::Bool(false)),
+            ("details", Value::map([("path".into(), self.path.as_str().into())])),
+        ])
+    }
+}

@@ -6,17 +6,21 @@ mod duration;
 pub mod exact;
 mod fault;
 mod json;
+mod text;
 
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 
-pub use conform::Misfit;
+pub use conform::{Misfit, outcome, parse_datetime, parse_url};
 pub use duration::{format_duration, parse_duration};
 pub use fault::{ErrorKind, Fault};
 
 use crate::types::Text;
+
+/// How large a single string or list may get while a program computes, in bytes: a limit of the engine's by default.
+pub const MAX_VALUE_BYTES: usize = 8 << 20;
 
 /// A value.
 #[derive(Clone, Debug)]

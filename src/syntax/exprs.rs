@@ -1,0 +1,557 @@
+//! Expressions: a flat run of operands and operators becomes a tree by the strength of the operators.
+
+use std::iter::Peekable;
+
+use super::ast::{
+    Arg, Call, Expr, ExprKind, ExprMatch, Lambda, ListItem, Literal, Name, Postfix, PostfixKind, PrefixOp, RecordField,
+};
+use super::parse::{Builder, Pair, Rule};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+use crate::types::{BinaryOp, Text};
+
+/// The parts of a flat run.
+type Parts<'i> = Peekable<pest::iterators::Pairs<'i, Rule>>;
+
+/// How strongly operators bind.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Coalesce,
+    Or,
+    And,
+    Not,
+    Compare,
+    Add,
+    Multiply,
+    Negate,
+}
+
+impl Level {
+    fn above(self) -> Option<Level> {
+        match self {
+            Level::Coalesce => Some(Level::Or),
+            Level::Or => Some(Level::And),
+            Level::And => Some(Level::Not),
+            Level::Not => Some(Level::Compare),
+            Level::Compare => Some(Level::Add),
+            Level::Add => Some(Level::Multiply),
+            Level::Multiply => Some(Level::Negate),
+            Level::Negate => None,
+        }
+    }
+}
+
+/// The operator that a token stands for, its level, and how it should have been written where it is foreign.
+fn operator(text: &str) -> (BinaryOp, Level, Option<&'static str>) {
+    match text {
+        "??" => (BinaryOp::Coalesce, Level::Coalesce, None),
+        "or" => (BinaryOp::Or, Level::Or, None),
+        "||" | "|" => (BinaryOp::Or, Level::Or, Some("or")),
+        "and" => (BinaryOp::And, Level::And, None),
+        "&&" | "&" => (BinaryOp::And, Level::And, Some("and")),
+        "==" => (BinaryOp::Eq, Level::Compare, None),
+        "===" | "=" => (BinaryOp::Eq, Level::Compare, Some("==")),
+        "!=" => (BinaryOp::Ne, Level::Compare, None),
+        "!==" => (BinaryOp::Ne, Level::Compare, Some("!=")),
+        "<" => (BinaryOp::Lt, Level::Compare, None),
+        "<=" => (BinaryOp::Le, Level::Compare, None),
+        ">" => (BinaryOp::Gt, Level::Compare, None),
+        ">=" => (BinaryOp::Ge, Level::Compare, None),
+        "in" => (BinaryOp::In, Level::Compare, None),
+        "+" => (BinaryOp::Add, Level::Add, None),
+        "-" => (BinaryOp::Sub, Level::Add, None),
+        "/" => (BinaryOp::Div, Level::Multiply, None),
+        "%" => (BinaryOp::Rem, Level::Multiply, None),
+        "**" => (BinaryOp::Mul, Level::Multiply, Some("*")),
+        _ => (BinaryOp::Mul, Level::Multiply, None),
+    }
+}
+
+impl Builder<'_> {
+    /// An `expr`, or the mark that one is missing.
+    pub(super) fn expr(&mut self, pair: Pair<'_>) -> Expr {
+        if pair.as_rule() == Rule::no_expr {
+            return self.no_expr(&pair);
+        }
+        let mut parts = pair.into_inner().peekable();
+        if parts.peek().is_some_and(|part| part.as_rule() == Rule::if_expr) {
+            return match parts.next() {
+                Some(part) => self.if_expr(part),
+                None => self.error_expr(Span::default()),
+            };
+        }
+        self.climb(&mut parts)
+    }
+
+    pub(super) fn error_expr(&mut self, span: Span) -> Expr {
+        Expr { id: self.fresh(), span, kind: ExprKind::Error }
+    }
+
+    fn no_expr(&mut self, mark: &Pair<'_>) -> Expr {
+        self.missing(mark);
+        self.error_expr(self.span(mark))
+    }
+
+    /// A run up to its end, or up to an operator looser than the run's.
+    fn climb(&mut self, parts: &mut Parts<'_>) -> Expr {
+        // An operand with nothing around it is the common case.
+        let first = self.level(parts, Level::Coalesce);
+        // Nothing is looser than the loosest level, so nothing should be left.
+        for rest in parts {
+            self.missing(&rest);
+        }
+        first
+    }
+
+    fn level(&mut self, parts: &mut Parts<'_>, level: Level) -> Expr {
+        if level == Level::Not && self.at_prefix(parts, "not", "!") {
+            return self.prefixes(parts, level);
+        }
+        let mut first = match level.above() {
+            Some(above) => self.level(parts, above),
+            None => return self.operand(parts),
+        };
+        let mut rest: Vec<(BinaryOp, Span, Expr)> = Vec::new();
+        while let Some(part) = parts.peek() {
+            if part.as_rule() == Rule::is_tail && level == Level::Compare {
+                let Some(tail) = parts.next() else { break };
+                first = self.is_tail(first, &mut rest, tail);
+                continue;
+            }
+            if part.as_rule() != Rule::infix_op {
+                break;
+            }
+            let (op, strength, native) = operator(part.as_str());
+            if strength != level {
+                break;
+            }
+            let span = self.span(part);
+            self.foreign(part.as_str(), span, native);
+            parts.next();
+            let next = match level.above() {
+                Some(above) => self.level(parts, above),
+                None => self.operand(parts),
+            };
+            if level == Level::Compare && !rest.is_empty() {
+                self.chained(&rest, span, &next);
+            }
+            rest.push((op, span, next));
+        }
+        if level == Level::Compare {
+            rest.truncate(1);
+        }
+        self.binary(first, rest)
+    }
+
+    fn binary(&mut self, first: Expr, rest: Vec<(BinaryOp, Span, Expr)>) -> Expr {
+        match rest.last() {
+            None => first,
+            Some((_, _, last)) => {
+                let span = first.span.to(last.span);
+                Expr { id: self.fresh(), span, kind: ExprKind::Binary(Box::new(first), rest) }
+            }
+        }
+    }
+
+    fn is_tail(&mut self, first: Expr, rest: &mut Vec<(BinaryOp, Span, Expr)>, tail: Pair<'_>) -> Expr {
+        let first = self.binary(first, std::mem::take(rest));
+        if matches!(first.kind, ExprKind::Is(..) | ExprKind::Binary(..)) {
+            let span = self.span(&tail);
+            self.report(Diagnostic::new(Code::CHAINED_COMPARISON, span, "comparisons are not chained: join two with `and`"));
+        }
+        let span = first.span.to(self.span(&tail));
+        let ty = self.inner_type(tail);
+        Expr { id: self.fresh(), span, kind: ExprKind::Is(Box::new(first), ty) }
+    }
+
+    fn chained(&mut self, rest: &[(BinaryOp, Span, Expr)], span: Span, next: &Expr) {
+        let Some((_, _, middle)) = rest.last() else { return };
+        let text = self.text.get(middle.span.range()).unwrap_or_default();
+        let mut diagnostic =
+            Diagnostic::new(Code::CHAINED_COMPARISON, span.to(next.span), "comparisons are not chained: join two with `and`");
+        if !text.contains('\n') {
+            diagnostic = diagnostic.suggest(format!("compare `{text}` again"), span.before(), format!("and {text} "));
+        }
+        self.report(diagnostic);
+    }
+
+    fn foreign(&mut self, wrong: &str, span: Span, native: Option<&'static str>) {
+        let Some(right) = native else { return };
+        let message = match wrong {
+            "=" => "`=` binds a name and compares nothing: compare with `==`".to_owned(),
+            "**" => "there is no operator `**`: multiply instead".to_owned(),
+            _ => format!("`{wrong}` is not an operator here: write `{right}`"),
+        };
+        let diagnostic = Diagnostic::new(Code::FOREIGN_OPERATOR, span, message);
+        let title = format!("replace `{wrong}` with `{right}`");
+        let diagnostic = match wrong {
+            "**" => diagnostic,
+            "=" | "&" | "|" => diagnostic.suggest(title, span, right),
+            _ => diagnostic.fix(title, span, right),
+        };
+        self.report(diagnostic);
+    }
+
+    fn at_prefix(&self, parts: &mut Parts<'_>, word: &str, foreign: &str) -> bool {
+        let is = |part: &Pair<'_>| part.as_rule() == Rule::prefix_op && [word, foreign].contains(&part.as_str());
+        parts.peek().is_some_and(is)
+    }
+
+    /// A chain of one kind of prefix operators and what they stand before.
+    fn prefixes(&mut self, parts: &mut Parts<'_>, level: Level) -> Expr {
+        let negate = level == Level::Negate;
+        let (word, foreign) = if negate { ("-", "-") } else { ("not", "!") };
+        let mut operators = Vec::new();
+        while self.at_prefix(parts, word, foreign) {
+            let Some(part) = parts.next() else { break };
+            let span = self.span(&part);
+            if part.as_str() == "!" {
+                self.foreign_not(span);
+            }
+            operators.push((if negate { PrefixOp::Neg } else { PrefixOp::Not }, span));
+        }
+        let operand = if negate { self.operand(parts) } else { self.level(parts, Level::Compare) };
+        let span = operators.first().map_or(operand.span, |(_, first)| first.to(operand.span));
+        Expr { id: self.fresh(), span, kind: ExprKind::Prefix(operators, Box::new(operand)) }
+    }
+
+    fn foreign_not(&mut self, span: Span) {
+        self.report(
+            Diagnostic::new(Code::FOREIGN_OPERATOR, span, "`!` is not an operator here: write `not`")
+                .fix("replace `!` with `not`", span, "not "),
+        );
+    }
+
+    /// A primary and what follows it; also a prefix that stands deeper than its level, as in `a == not b`.
+    fn operand(&mut self, parts: &mut Parts<'_>) -> Expr {
+        if self.at_prefix(parts, "-", "-") {
+            return self.prefixes(parts, Level::Negate);
+        }
+        if self.at_prefix(parts, "not", "!") {
+            return self.prefixes(parts, Level::Not);
+        }
+        let Some(part) = parts.next() else { return self.error_expr(Span::default()) };
+        let mut value = self.primary(part, parts);
+        let mut tail: Vec<Postfix> = Vec::new();
+        while let Some(part) = parts.next_if(|part| matches!(part.as_rule(), Rule::member | Rule::index)) {
+            tail.push(self.postfix(part));
+        }
+        if let Some(last) = tail.last() {
+            let span = value.span.to(last.span);
+            value = Expr { id: self.fresh(), span, kind: ExprKind::Postfix(Box::new(value), tail) };
+        }
+        let mut casts = Vec::new();
+        let mut span = value.span;
+        while let Some(part) = parts.next_if(|part| part.as_rule() == Rule::as_tail) {
+            span = span.to(self.span(&part));
+            let ty = self.inner_type(part);
+            casts.push((self.fresh(), ty));
+        }
+        if casts.is_empty() {
+            return value;
+        }
+        Expr { id: self.fresh(), span, kind: ExprKind::As(Box::new(value), casts) }
+    }
+
+    fn primary(&mut self, pair: Pair<'_>, parts: &mut Parts<'_>) -> Expr {
+        let span = self.span(&pair);
+        let kind = match pair.as_rule() {
+            Rule::name => match parts.next_if(|part| part.as_rule() == Rule::args) {
+                Some(args) => {
+                    let call = self.call_of(self.name(&pair), args);
+                    let span = call.span;
+                    return Expr { id: self.fresh(), span, kind: ExprKind::Call(Box::new(call)) };
+                }
+                None => name_or_literal(pair.as_str()),
+            },
+            Rule::string | Rule::block_string | Rule::raw_string => return self.string(pair),
+            Rule::number => ExprKind::Literal(self.number(&pair, false)),
+            Rule::list => self.list(pair),
+            Rule::record => ExprKind::Record(self.record(pair)),
+            Rule::paren => self.paren(pair),
+            Rule::match_expr => self.match_expr(pair),
+            Rule::if_operand => return self.if_operand(pair),
+            _ => return self.no_expr(&pair),
+        };
+        Expr { id: self.fresh(), span, kind }
+    }
+
+    /// `if` as an operand: read, but it wants parentheses.
+    fn if_operand(&mut self, pair: Pair<'_>) -> Expr {
+        let span = self.span(&pair);
+        let text = self.text.get(span.range()).unwrap_or_default();
+        self.report(
+            Diagnostic::new(Code::SYNTAX, span, "an `if` beside an operator stands in parentheses")
+                .fix("put it in parentheses", span, format!("({text})")),
+        );
+        match pair.into_inner().next() {
+            Some(part) => self.if_expr(part),
+            None => self.error_expr(span),
+        }
+    }
+
+    fn paren(&mut self, pair: Pair<'_>) -> ExprKind {
+        let span = self.span(&pair);
+        let mut values: Vec<Expr> = Vec::new();
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::expr | Rule::no_expr => values.push(self.expr(part)),
+                _ => self.missing(&part),
+            }
+        }
+        if let Some(second) = values.get(1) {
+            let message = "parentheses hold one expression; only a lambda's parameters are several";
+            self.report(Diagnostic::new(Code::SYNTAX, second.span, message).label(span, "these parentheses"));
+        }
+        match values.into_iter().next() {
+            Some(value) => ExprKind::Paren(Box::new(value)),
+            None => ExprKind::Error,
+        }
+    }
+
+    fn list(&mut self, pair: Pair<'_>) -> ExprKind {
+        let mut items = Vec::new();
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::expr => items.push(ListItem::Value(self.expr(part))),
+                Rule::spread => {
+                    let span = self.span(&part);
+                    match part.into_inner().next() {
+                        Some(value) => items.push(ListItem::Spread(self.expr(value))),
+                        None => self.expected(span.end as usize, "a list"),
+                    }
+                }
+                _ => self.missing(&part),
+            }
+        }
+        ExprKind::List(items)
+    }
+
+    fn record(&mut self, pair: Pair<'_>) -> Vec<RecordField> {
+        let mut fields = Vec::new();
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::field => {
+                    let (name, value) = self.field(part);
+                    fields.push(RecordField::Value(name, value));
+                }
+                Rule::spread => {
+                    let span = self.span(&part);
+                    fields.push(match part.into_inner().next() {
+                        Some(value) => RecordField::Spread(self.expr(value)),
+                        None => RecordField::Fill(span),
+                    });
+                }
+                _ => self.missing(&part),
+            }
+        }
+        fields
+    }
+
+    fn field(&mut self, pair: Pair<'_>) -> (Name, Expr) {
+        let mut name = self.no_name(&pair);
+        let mut value = None;
+        let mut quoted = false;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::expr | Rule::no_expr => value = Some(self.expr(part)),
+                rule => {
+                    quoted = rule != Rule::word;
+                    name = self.field_name(part);
+                }
+            }
+        }
+        let value = match value {
+            Some(value) => value,
+            None if quoted || super::words::is_keyword(&name.text) => {
+                let after = name.span.end as usize;
+                self.expected(self.skip_trivia(after), "`:` and a value");
+                self.error_expr(name.span)
+            }
+            None => Expr { id: self.fresh(), span: name.span, kind: name_or_literal(&name.text) },
+        };
+        (name, value)
+    }
+
+    fn postfix(&mut self, pair: Pair<'_>) -> Postfix {
+        let span = self.span(&pair);
+        let optional = pair.as_str().starts_with('?');
+        let index = pair.as_rule() == Rule::index;
+        let mut name = None;
+        let mut args = None;
+        let mut at = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::word => name = Some(self.name(&part)),
+                Rule::args => args = Some(self.args(part)),
+                Rule::expr | Rule::no_expr => at = Some(self.expr(part)),
+                _ => self.missing(&part),
+            }
+        }
+        let kind = if index {
+            PostfixKind::Index(at.unwrap_or_else(|| self.error_expr(span)))
+        } else {
+            let name = name.unwrap_or(Name { text: Text::default(), span: span.after() });
+            match args {
+                Some(args) => PostfixKind::Method(name, args),
+                None => PostfixKind::Field(name),
+            }
+        };
+        Postfix { id: self.fresh(), span, optional, kind }
+    }
+
+    /// A call from its callee and its arguments, which may be missing.
+    pub(super) fn call_of(&mut self, callee: Name, args: Pair<'_>) -> Call {
+        let args_span = self.span(&args);
+        let span = callee.span.to(args_span);
+        let args = if args.as_rule() == Rule::args {
+            self.args(args)
+        } else {
+            self.missing(&args);
+            Vec::new()
+        };
+        Call { id: self.fresh(), span, callee, args, args_span }
+    }
+
+    pub(super) fn args(&mut self, pair: Pair<'_>) -> Vec<Arg> {
+        let mut args = Vec::new();
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::arg => args.push(self.arg(part)),
+                _ => self.missing(&part),
+            }
+        }
+        args
+    }
+
+    fn arg(&mut self, pair: Pair<'_>) -> Arg {
+        let span = self.span(&pair);
+        let mut name = None;
+        let mut value = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::arg_name => name = Some(self.name(&part)),
+                Rule::type_arg => {
+                    let ty = self.inner_type(part);
+                    value = Some(Expr { id: self.fresh(), span: ty.span, kind: ExprKind::Type(ty) });
+                }
+                Rule::lambda_tail => value = value.map(|params| self.lambda(params, part)),
+                _ => value = Some(self.lambda_params_or_expr(part)),
+            }
+        }
+        let value = value.unwrap_or_else(|| self.error_expr(span));
+        Arg { span, name, value }
+    }
+
+    /// The type inside `as T`, `is T` or an argument.
+    fn inner_type(&mut self, pair: Pair<'_>) -> super::ast::TypeExpr {
+        let span = self.span(&pair);
+        match pair.into_inner().next() {
+            Some(part) => self.ty(part),
+            None => self.error_type(span),
+        }
+    }
+
+    /// `(a, b)` before `=>` is no expression: it is read as one whose parentheses hold several names.
+    fn lambda_params_or_expr(&mut self, pair: Pair<'_>) -> Expr {
+        if pair.as_rule() == Rule::expr {
+            let mut inner = pair.clone().into_inner();
+            if let (Some(only), None) = (inner.next(), inner.next())
+                && only.as_rule() == Rule::paren
+                && only.clone().into_inner().filter(|part| part.as_rule() == Rule::expr).nth(1).is_some()
+                && self.text.get(only.as_span().end()..).is_some_and(|rest| rest.starts_with("=>"))
+            {
+                let span = self.span(&only);
+                let items = only.into_inner().filter(|part| part.as_rule() == Rule::expr);
+                let items = items.map(|part| ListItem::Value(self.expr(part))).collect();
+                return Expr { id: self.fresh(), span, kind: ExprKind::List(items) };
+            }
+        }
+        self.expr(pair)
+    }
+
+    fn lambda(&mut self, params: Expr, tail: Pair<'_>) -> Expr {
+        let span = params.span.to(self.span(&tail));
+        let mut names = Vec::new();
+        self.lambda_params(params, &mut names);
+        let body = match tail.into_inner().next() {
+            Some(body) => self.expr(body),
+            None => self.error_expr(span),
+        };
+        Expr { id: self.fresh(), span, kind: ExprKind::Lambda(Box::new(Lambda { params: names, body })) }
+    }
+
+    fn lambda_params(&mut self, params: Expr, names: &mut Vec<(super::ast::NodeId, Name)>) {
+        match params.kind {
+            ExprKind::Name(text) => {
+                let name = Name { text, span: params.span };
+                self.check_declared(&name);
+                names.push((params.id, name));
+            }
+            ExprKind::Paren(inner) => self.lambda_params(*inner, names),
+            ExprKind::List(items) => {
+                for item in items {
+                    if let ListItem::Value(value) = item {
+                        self.lambda_params(value, names);
+                    }
+                }
+            }
+            ExprKind::Error => {}
+            _ => {
+                let message = "a lambda's parameter is a name";
+                self.report(Diagnostic::new(Code::SYNTAX, params.span, message).help("write `x => …` or `(a, b) => …`"));
+            }
+        }
+    }
+
+    fn if_expr(&mut self, pair: Pair<'_>) -> Expr {
+        let span = self.span(&pair);
+        let mut values = Vec::new();
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::expr | Rule::no_expr => values.push(self.expr(part)),
+                _ => self.missing(&part),
+            }
+        }
+        let otherwise = values.pop().unwrap_or_else(|| self.error_expr(span));
+        let mut branches = Vec::new();
+        let mut values = values.into_iter();
+        while let (Some(cond), Some(value)) = (values.next(), values.next()) {
+            branches.push((cond, value));
+        }
+        Expr { id: self.fresh(), span, kind: ExprKind::If { branches, otherwise: Box::new(otherwise) } }
+    }
+
+    fn match_expr(&mut self, pair: Pair<'_>) -> ExprKind {
+        let mut value = None;
+        let mut arms = Vec::new();
+        let span = self.span(&pair);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::expr | Rule::no_expr => value = Some(self.expr(part)),
+                Rule::expr_arm => {
+                    let arm = self.arm(part, |this, body| match body.as_rule() {
+                        Rule::expr | Rule::no_expr => Some(this.expr(body)),
+                        _ => None,
+                    });
+                    let (head, body) = arm;
+                    let body = body.unwrap_or_else(|| self.error_expr(head.span));
+                    arms.push(head.with(body));
+                }
+                _ => self.missing(&part),
+            }
+        }
+        let value = value.unwrap_or_else(|| self.error_expr(span));
+        ExprKind::Match(Box::new(ExprMatch { value, arms }))
+    }
+}
+
+/// What a word stands for in an expression.
+fn name_or_literal(text: &str) -> ExprKind {
+    match text {
+        "true" => ExprKind::Literal(Literal::Bool(true)),
+        "false" => ExprKind::Literal(Literal::Bool(false)),
+        "null" => ExprKind::Literal(Literal::Null),
+        _ => ExprKind::Name(Text::new(text)),
+    }
+}
