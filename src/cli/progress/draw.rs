@@ -88,22 +88,27 @@ impl Pen<'_> {
     fn node(&mut self, node: &Node, depth: usize) {
         let state = self.tree.state(node);
         self.line(node, state, &node.label, depth);
-        let (children, depth) = match self.tree.round(node) {
-            Some(round) => (&round.children, depth + 1),
-            None => (&node.children, depth + 1),
-        };
+        let children = self.children(node);
+        let depth = depth + 1;
         let quiet = state.settled() && state != State::Failed;
         if (self.fold >= Fold::Done && quiet) || (self.fold == Fold::Most && state.settled()) {
             return;
         }
-        let items = self.tree.nodes(children).filter(|(_, child)| child.kind == Kind::Item).count();
+        let items = self.tree.nodes(&children).filter(|(_, child)| child.kind == Kind::Item).count();
         if items > FEW || (items > 0 && self.fold == Fold::Most) {
-            self.some_items(children, node, depth);
+            self.some_items(&children, node, depth);
         } else {
-            for (_, child) in self.tree.nodes(children) {
+            for (_, child) in self.tree.nodes(&children) {
                 self.child(child, depth);
             }
         }
+    }
+
+    /// What is drawn beneath a node: of the rounds of a `repeat`, only what the last one holds.
+    fn children(&self, node: &Node) -> Vec<usize> {
+        let Some(round) = self.tree.round(node) else { return node.children.clone() };
+        let others = self.tree.nodes(&node.children).filter(|(_, child)| child.kind != Kind::Round).map(|(at, _)| at);
+        round.children.iter().copied().chain(others).collect()
     }
 
     fn child(&mut self, child: &Node, depth: usize) {
@@ -240,7 +245,7 @@ impl Pen<'_> {
         }
         let filled = (BAR * fan.done).checked_div(items).unwrap_or(BAR).min(BAR);
         let bar = paint.clone().cyan().apply_to("━".repeat(filled));
-        let rest = paint.clone().dim().apply_to("━".repeat(BAR - filled));
+        let rest = paint.clone().dim().apply_to("─".repeat(BAR - filled));
         format!("{bar}{rest} {counts}{failed}")
     }
 }

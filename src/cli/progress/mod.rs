@@ -3,6 +3,8 @@
 mod draw;
 mod path;
 mod plain;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::time::Duration;

@@ -232,7 +232,7 @@ impl Tree {
             self.begun.insert(path::place(&steady));
         }
         let Some(node) = self.nodes.get_mut(place) else { return };
-        if let Some(title) = title {
+        if let Some(title) = title.filter(|title| !title.trim().is_empty()) {
             node.label = one_line(title);
         }
         node.state = State::Running;
