@@ -2,6 +2,7 @@
 
 mod follow_on;
 mod imports;
+mod lower;
 
 use crate::check::{self, Checked, Unit};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -44,11 +45,20 @@ pub fn analyze(source: SourceFile, catalog: &Catalog, loader: &dyn Loader) -> An
     Analysis { sources: files.sources, units: files.units, checked, diagnostics }
 }
 
+/// Lowers an analysis to a program. One with errors gives a program that makes no sense: ask
+/// [`Analysis::has_errors`] first, as [`compile`] does.
+pub fn lower(analysis: &Analysis) -> Program {
+    lower::lower(analysis)
+}
+
 /// Analyzes a source and lowers it.
 ///
 /// # Errors
 /// All diagnostics, where one is an error.
 pub fn compile(source: SourceFile, catalog: &Catalog, loader: &dyn Loader) -> Result<Program, Diagnostics> {
     let analysis = analyze(source, catalog, loader);
+    if !analysis.has_errors() {
+        return Ok(lower(&analysis));
+    }
     Err(Diagnostics { sources: analysis.sources, list: analysis.diagnostics })
 }

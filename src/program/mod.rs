@@ -462,6 +462,11 @@ impl Program {
         self.flows.iter().filter(|flow| flow.name == name).max_by_key(|flow| flow.exported)
     }
 
+    /// A flow by its name, as [`Program::flow`] has it, with its place.
+    pub fn find_flow(&self, name: &str) -> Option<(usize, &Flow)> {
+        self.flows.iter().enumerate().filter(|(_, flow)| flow.name == name).max_by_key(|(_, flow)| flow.exported)
+    }
+
     /// The texts as sources, for rendering errors.
     pub fn source_files(&self) -> Sources {
         let mut sources = Sources::default();

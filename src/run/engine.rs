@@ -1,14 +1,24 @@
 //! The engine: tools, hooks, journal, clock and limits, put together once; it starts runs.
 
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::program::Program;
-use crate::run::clock::TokioClock;
-use crate::run::handle::Run;
+use futures::FutureExt;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::program::{Flow, Program};
+use crate::run::bind::Bound;
+use crate::run::clock::{Sleep, TokioClock, random_u64};
+use crate::run::event::{EventKind, RunError};
+use crate::run::exec::{Machine, Stop, millis_between, panic_text, run_flow};
+use crate::run::handle::{self, Run};
+use crate::run::input::{Arguments, arguments};
+use crate::run::journal::Log;
 use crate::run::limits::Limits;
 use crate::run::ports::{Clock, Hook, Journal, NoSecrets, Registry, Secrets, Tool};
 use crate::types::{Catalog, Text};
-use crate::value::Value;
+use crate::value::{ErrorKind, Value};
 
 /// Runs programs. Cheap to clone; holds no state of its runs.
 #[derive(Clone)]
@@ -24,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
+    /// The programs that live, with their tools.
+    pub(crate) bound: Mutex<Vec<(Weak<Program>, Arc<Bound>)>>,
 }
 
 impl Engine {
@@ -53,9 +65,141 @@ impl Engine {
     /// # Errors
     /// See [`StartError`]; nothing has run then.
     pub fn start(&self, program: &Arc<Program>, flow: &str, input: impl Into<Value>) -> Result<Run, StartError> {
-        let _ = (program, flow, input.into());
-        Err(StartError::MissingTools(Vec::new()))
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let started = Started::new(self, program, flow, &input.into())?;
+        let run = Run::new(Arc::clone(&started.run));
+        runtime.spawn(started.to_end());
+        Ok(run)
     }
+
+    /// A program's tools, found once for as long as the program lives.
+    fn bind(&self, program: &Arc<Program>) -> Arc<Bound> {
+        let mut known = self.shared.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, bound)) = known.iter().find(|(of, _)| std::ptr::eq(of.as_ptr(), Arc::as_ptr(program))) {
+            return Arc::clone(bound);
+        }
+        // A program that is gone cannot be confused with one at its old address: its weak reference keeps the address.
+        known.retain(|(of, _)| of.strong_count() > 0);
+        let bound = Arc::new(Bound::new(program, &self.shared.registry));
+        known.push((Arc::downgrade(program), Arc::clone(&bound)));
+        bound
+    }
+}
+
+/// A run that is about to begin.
+struct Started {
+    engine: Arc<Shared>,
+    program: Arc<Program>,
+    bound: Arc<Bound>,
+    run: Arc<handle::Shared>,
+    flow: usize,
+    steps: u32,
+    arguments: Arguments,
+}
+
+impl Started {
+    fn new(engine: &Engine, program: &Arc<Program>, flow: &str, input: &Value) -> Result<Self, StartError> {
+        let Some((index, found)) = program.find_flow(flow) else {
+            let known = program.flows.iter().filter(|flow| flow.exported).map(|flow| flow.name.clone()).collect();
+            return Err(StartError::UnknownFlow { name: flow.to_owned(), known });
+        };
+        let arguments = arguments(found, input).map_err(StartError::Input)?;
+        let bound = engine.bind(program);
+        let facts = bound.facts(program, index);
+        if let Some(facts) = facts
+            && !facts.missing.is_empty()
+        {
+            return Err(StartError::MissingTools(facts.missing.clone()));
+        }
+        let steps = facts.map_or(0, |facts| facts.steps);
+        let id = run_id(engine.shared.clock.now());
+        let log = Log::new(id.clone(), engine.shared.journal.clone());
+        let run = Arc::new(handle::Shared { id, log, cancel: CancellationToken::new() });
+        let (engine, program) = (Arc::clone(&engine.shared), Arc::clone(program));
+        Ok(Self { engine, program, bound, run, flow: index, steps, arguments })
+    }
+
+    /// Runs it to its end, whatever happens.
+    async fn to_end(self) {
+        let began = self.engine.clock.now();
+        let ended = AssertUnwindSafe(self.through(began)).catch_unwind().await;
+        let now = self.engine.clock.now();
+        let duration_ms = millis_between(began, now);
+        let kind = match ended {
+            Ok(Ok(output)) => EventKind::RunCompleted { output, duration_ms },
+            Ok(Err(Some(error))) => EventKind::RunFailed { error, duration_ms },
+            Ok(Err(None)) => EventKind::RunCancelled { duration_ms },
+            Err(panic) => {
+                let message = format!("the engine broke down: {}", panic_text(&*panic));
+                EventKind::RunFailed { error: RunError::new(ErrorKind::Internal, message), duration_ms }
+            }
+        };
+        self.run.log.push(now, kind);
+        if let Some(journal) = self.engine.journal.as_ref().filter(|journal| journal.durable())
+            && let Err(why) = journal.commit(&self.run.id).await
+        {
+            tracing::error!(run = %self.run.id, why, "the end of the run could not be made durable");
+        }
+        self.run.log.end();
+    }
+
+    /// Runs the flow; an error of `None` is a cancelled run.
+    async fn through(&self, began: Timestamp) -> Result<Value, Option<RunError>> {
+        let Some(flow) = self.program.flows.get(self.flow) else { return Err(None) };
+        let machine = Machine::new(&self.program, &self.bound.tools, &self.engine, &self.run, &flow.name, began, None);
+        let ended = self.on(&machine, flow).await;
+        ended.map_err(|stop| match stop {
+            Stop::Failed(failure) => Some(failure.error),
+            Stop::Cancelled => machine.fatal.get().cloned(),
+        })
+    }
+
+    async fn on(&self, machine: &Machine<'_>, flow: &Flow) -> Result<Value, Stop> {
+        let mut frame = self.arguments.values.clone();
+        frame.resize(flow.slots as usize, Value::Null);
+        let strand = machine.strand();
+        let mut late = Ok(());
+        for at in &self.arguments.defaults {
+            if let Some(default) = flow.params.get(*at).and_then(|param| param.default.as_ref()) {
+                match strand.eval(&mut frame, default) {
+                    Ok(value) => frame.get_mut(*at).into_iter().for_each(|slot| *slot = value.clone()),
+                    Err(failure) => late = Err(failure),
+                }
+            }
+        }
+        drop(strand);
+        let names = flow.params.iter().map(|param| param.name.clone());
+        machine.push_at(
+            machine.began,
+            EventKind::RunStarted {
+                run: self.run.id.clone(),
+                flow: flow.name.clone(),
+                program: self.program.hash().clone(),
+                input: Value::record(names.zip(frame.iter().cloned())),
+                steps: self.steps,
+            },
+        );
+        machine.commit().await?;
+        late?;
+        run_flow(machine, self.flow as u32, frame).await
+    }
+}
+
+/// A new run's id: 23 characters of base 32 (Crockford's), the first ten its time in milliseconds, so that ids sort by
+/// age, the others random.
+fn run_id(now: Timestamp) -> Text {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let mut id = String::with_capacity(23);
+    let mut write = |bits: u64, digits: u32| {
+        for at in (0..digits).rev() {
+            let digit = (bits >> (5 * at)) & 31;
+            id.push(DIGITS.get(digit as usize).copied().map_or('0', char::from));
+        }
+    };
+    write(u64::try_from(now.as_millisecond()).unwrap_or(0), 10);
+    write(random_u64(), 12);
+    write(random_u64(), 1);
+    Text::from(id)
 }
 
 /// Puts an [`Engine`] together.
@@ -136,6 +280,7 @@ impl EngineBuilder {
             }
             registry.add(tool);
         }
+        registry.add_missing(Arc::new(Sleep::new(Arc::clone(&clock))));
         let catalog = registry.catalog();
         Ok(Engine {
             shared: Arc::new(Shared {
@@ -146,6 +291,7 @@ impl EngineBuilder {
                 secrets: self.secrets.unwrap_or_else(|| Arc::new(NoSecrets)),
                 clock,
                 limits: self.limits,
+                bound: Mutex::default(),
             }),
         })
     }
@@ -185,6 +331,8 @@ pub enum StartError {
     Input(InputError),
     /// The flow may call these tools, which the engine does not have.
     MissingTools(Vec<Text>),
+    /// It was not called within a tokio runtime.
+    NoRuntime,
 }
 
 /// What is wrong with an input, field by field.
@@ -231,6 +379,7 @@ impl std::fmt::Display for StartError {
             StartError::MissingTools(names) => {
                 write!(f, "the flow calls tools that are not there: {}", list(names))
             }
+            StartError::NoRuntime => f.write_str("a run needs a tokio runtime to start in"),
         }
     }
 }

@@ -263,12 +263,27 @@ impl RunError {
         }
     }
 
+    /// From the language's `Error` record; what is not there is null, none or unknown.
+    pub fn from_value(value: &Value) -> Self {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
+        let kind = ErrorKind::find(text("kind")).unwrap_or(ErrorKind::Failed);
+        Self {
+            kind,
+            message: text("message").to_owned(),
+            step: Text::new(text("step")),
+            attempts: value.get("attempts").and_then(Value::as_int).and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
+            retryable: value.get("retryable").and_then(Value::as_bool).unwrap_or(false),
+            details: value.get("details").cloned().unwrap_or(Value::Null),
+            span: None,
+        }
+    }
+
     /// As the language's `Error` record.
     pub fn to_value(&self) -> Value {
         Value::record_of([
             ("kind", self.kind.name().into()),
             ("message", self.message.as_str().into()),
-            ("step", self.step.as_str().into()),
+            ("step", Value::String(self.step.clone())),
             ("attempts", Value::Int(i64::from(self.attempts))),
             ("retryable", Value::Bool(self.retryable)),
             ("details", self.details.clone()),

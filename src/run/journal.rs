@@ -21,6 +21,9 @@ pub(crate) struct Log {
 #[derive(Default)]
 struct State {
     events: Vec<Arc<Event>>,
+    /// The last event is there.
+    full: bool,
+    /// The run has ended.
     ended: bool,
     /// Who waits for the next event.
     readers: Vec<Waker>,
@@ -33,30 +36,35 @@ impl Log {
         Self { run, journal, state: Mutex::default() }
     }
 
-    /// Appends an event. What comes after the run's end is dropped: a tool's thread may report late.
-    pub(crate) fn push(&self, at: Timestamp, kind: EventKind) {
+    /// Appends an event and gives its number. What comes after the run's last is dropped: a tool's thread may report
+    /// late.
+    pub(crate) fn push(&self, at: Timestamp, kind: EventKind) -> u64 {
         let mut state = self.lock();
-        if state.ended {
-            return;
+        if state.full {
+            return state.events.len() as u64;
         }
-        let ends = kind.ends_run();
+        state.full = kind.ends_run();
         let event = Arc::new(Event { number: state.events.len() as u64 + 1, at, kind });
         if let Some(journal) = &self.journal {
             journal.append(&self.run, std::slice::from_ref(&event));
         }
         state.events.push(event);
-        let mut wake = std::mem::take(&mut state.readers);
-        if ends {
-            state.ended = true;
-            wake.append(&mut state.waiters);
-        }
+        let number = state.events.len() as u64;
+        let readers = std::mem::take(&mut state.readers);
         drop(state);
-        wake.into_iter().for_each(Waker::wake);
+        readers.into_iter().for_each(Waker::wake);
+        number
     }
 
-    /// How many events there are.
-    pub(crate) fn len(&self) -> u64 {
-        self.lock().events.len() as u64
+    /// Says that the run's last event is there, and durable where it is kept.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        state.full = true;
+        state.ended = true;
+        let readers = std::mem::take(&mut state.readers);
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        readers.into_iter().chain(waiters).for_each(Waker::wake);
     }
 
     /// All events so far.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::value::Value;
+
 /// Bounds that hold for every run, whatever its program says. Meeting one is a failure of kind `exhausted` (or
 /// `invalid`, for a value that is too large).
 #[derive(Clone, Debug, PartialEq)]
@@ -40,4 +42,27 @@ impl Default for Limits {
             longest_timeout: None,
         }
     }
+}
+
+/// Whether a value takes more than `most` bytes, roughly: 24 for each value, and its texts. Looks no further than it
+/// has to.
+pub(crate) fn exceeds(value: &Value, most: usize) -> bool {
+    fn left(value: &Value, budget: usize) -> Option<usize> {
+        let budget = budget.checked_sub(size_of::<Value>())?;
+        match value {
+            Value::String(text) | Value::Secret(text) => budget.checked_sub(text.len()),
+            Value::List(items) => items.iter().try_fold(budget, |budget, item| left(item, budget)),
+            Value::Record(record) => record.values.iter().try_fold(budget, |budget, item| left(item, budget)),
+            Value::Map(map) => {
+                map.iter().try_fold(budget, |budget, (name, item)| left(item, budget.checked_sub(name.len())?))
+            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Duration(_)
+            | Value::Datetime(_) => Some(budget),
+        }
+    }
+    left(value, most).is_none()
 }

@@ -1,15 +1,21 @@
 //! Running a program: the engine, and the ports through which it meets the world.
 
+mod bind;
+mod budget;
 pub mod clock;
 pub mod engine;
 pub mod event;
+mod exec;
 pub mod handle;
+mod input;
 pub mod journal;
 pub mod limits;
+mod policy;
 pub mod ports;
+mod scope;
 pub mod testing;
 
-pub use clock::TokioClock;
+pub use clock::{TokioClock, VirtualClock};
 pub use engine::{BuildError, Engine, EngineBuilder, FieldError, InputError, StartError};
 pub use event::{Event, EventKind, RunError};
 pub use handle::{Events, Run};

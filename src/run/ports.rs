@@ -51,13 +51,18 @@ impl ToolContext<'_> {
 
 /// The idempotency key of a step: SHA-256 of the run's id, a zero byte, and the path without its own attempt.
 pub(crate) fn derived_key(run: &str, path: &str, attempt: u32) -> Text {
+    let step = if attempt > 1 { path.rsplit_once('#').map_or(path, |(step, _)| step) } else { path };
+    hex_sha256(&[run.as_bytes(), &[0], step.as_bytes()])
+}
+
+/// The SHA-256 of some bytes, in hex.
+pub(crate) fn hex_sha256(parts: &[&[u8]]) -> Text {
     use sha2::{Digest, Sha256};
     use std::fmt::Write;
-    let step = if attempt > 1 { path.rsplit_once('#').map_or(path, |(step, _)| step) } else { path };
     let mut sha = Sha256::new();
-    sha.update(run.as_bytes());
-    sha.update([0]);
-    sha.update(step.as_bytes());
+    for part in parts {
+        sha.update(part);
+    }
     let mut hex = String::with_capacity(64);
     for byte in sha.finalize() {
         let _ = write!(hex, "{byte:02x}");
@@ -82,6 +87,15 @@ pub struct Usage {
     pub output_tokens: u64,
     /// US dollars.
     pub usd: f64,
+}
+
+impl Usage {
+    /// Adds what was spent besides.
+    pub fn add(&mut self, more: &Usage) {
+        self.input_tokens += more.input_tokens;
+        self.output_tokens += more.output_tokens;
+        self.usd += more.usd;
+    }
 }
 
 /// Resolves secrets at a tool's edge.

@@ -1,8 +1,8 @@
 //! Steps, the actions they take, and their clauses.
 
 use super::ast::{
-    Action, ActionKind, Block, Call, Catch, Clause, ClauseKind, Expr, For, If, Match, MatchArm, Name, Range, Repeat, Step,
-    Try,
+    Action, ActionKind, Block, Call, Catch, Clause, ClauseKind, Expr, For, If, Match, MatchArm, Name, Range, Repeat,
+    Step, Try,
 };
 use super::parse::{Builder, Pair, Rule};
 use crate::diagnostic::{Code, Diagnostic};

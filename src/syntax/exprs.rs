@@ -157,7 +157,11 @@ impl Builder<'_> {
         let first = self.binary(first, std::mem::take(rest));
         if matches!(first.kind, ExprKind::Is(..) | ExprKind::Binary(..)) {
             let span = self.span(&tail);
-            self.report(Diagnostic::new(Code::CHAINED_COMPARISON, span, "comparisons are not chained: join two with `and`"));
+            self.report(Diagnostic::new(
+                Code::CHAINED_COMPARISON,
+                span,
+                "comparisons are not chained: join two with `and`",
+            ));
         }
         let span = first.span.to(self.span(&tail));
         let ty = self.inner_type(tail);
@@ -167,8 +171,11 @@ impl Builder<'_> {
     fn chained(&mut self, rest: &[(BinaryOp, Span, Expr)], span: Span, next: &Expr) {
         let Some((_, _, middle)) = rest.last() else { return };
         let text = self.text.get(middle.span.range()).unwrap_or_default();
-        let mut diagnostic =
-            Diagnostic::new(Code::CHAINED_COMPARISON, span.to(next.span), "comparisons are not chained: join two with `and`");
+        let mut diagnostic = Diagnostic::new(
+            Code::CHAINED_COMPARISON,
+            span.to(next.span),
+            "comparisons are not chained: join two with `and`",
+        );
         if !text.contains('\n') {
             diagnostic = diagnostic.suggest(format!("compare `{text}` again"), span.before(), format!("and {text} "));
         }
@@ -216,10 +223,11 @@ impl Builder<'_> {
     }
 
     fn foreign_not(&mut self, span: Span) {
-        self.report(
-            Diagnostic::new(Code::FOREIGN_OPERATOR, span, "`!` is not an operator here: write `not`")
-                .fix("replace `!` with `not`", span, "not "),
-        );
+        self.report(Diagnostic::new(Code::FOREIGN_OPERATOR, span, "`!` is not an operator here: write `not`").fix(
+            "replace `!` with `not`",
+            span,
+            "not ",
+        ));
     }
 
     /// A primary and what follows it; also a prefix that stands deeper than its level, as in `a == not b`.
@@ -280,10 +288,11 @@ impl Builder<'_> {
     fn if_operand(&mut self, pair: Pair<'_>) -> Expr {
         let span = self.span(&pair);
         let text = self.text.get(span.range()).unwrap_or_default();
-        self.report(
-            Diagnostic::new(Code::SYNTAX, span, "an `if` beside an operator stands in parentheses")
-                .fix("put it in parentheses", span, format!("({text})")),
-        );
+        self.report(Diagnostic::new(Code::SYNTAX, span, "an `if` beside an operator stands in parentheses").fix(
+            "put it in parentheses",
+            span,
+            format!("({text})"),
+        ));
         match pair.into_inner().next() {
             Some(part) => self.if_expr(part),
             None => self.error_expr(span),
@@ -499,7 +508,9 @@ impl Builder<'_> {
             ExprKind::Error => {}
             _ => {
                 let message = "a lambda's parameter is a name";
-                self.report(Diagnostic::new(Code::SYNTAX, params.span, message).help("write `x => …` or `(a, b) => …`"));
+                self.report(
+                    Diagnostic::new(Code::SYNTAX, params.span, message).help("write `x => …` or `(a, b) => …`"),
+                );
             }
         }
     }

@@ -124,8 +124,9 @@ impl Scanner<'_> {
     fn enter(&mut self, open: Open, width: usize) {
         if self.open.len() == MAX_DEPTH {
             let span = Span::new(self.file, self.at, self.at + width);
-            let refused = Diagnostic::new(Code::TOO_DEEP, span, format!("brackets nest deeper than {MAX_DEPTH} levels"))
-                .help("name the inner parts with `let`, or move them into a `fn` or `flow`");
+            let refused =
+                Diagnostic::new(Code::TOO_DEEP, span, format!("brackets nest deeper than {MAX_DEPTH} levels"))
+                    .help("name the inner parts with `let`, or move them into a `fn` or `flow`");
             self.found.refused = Some(refused);
             return;
         }

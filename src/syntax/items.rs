@@ -1,8 +1,8 @@
 //! Items: what stands at the top of a file.
 
 use super::ast::{
-    Annotation, Block, Expr, FlowDecl, FnBody, FnDecl, Item, ItemKind, Name, Param, TestDecl, ToolDecl, TypeDecl, TypeExpr,
-    Use,
+    Annotation, Block, Expr, FlowDecl, FnBody, FnDecl, Item, ItemKind, Name, Param, TestDecl, ToolDecl, TypeDecl,
+    TypeExpr, Use,
 };
 use super::parse::{Builder, Pair, Rule};
 use crate::diagnostic::{Code, Diagnostic};
@@ -53,7 +53,12 @@ impl Builder<'_> {
                     let tool_params = true;
                     let head = self.head(part, tool_params);
                     kind = head.name.map_or(ItemKind::Error, |name| {
-                        ItemKind::Tool(ToolDecl { name, generics: head.generics, params: head.params, result: head.result })
+                        ItemKind::Tool(ToolDecl {
+                            name,
+                            generics: head.generics,
+                            params: head.params,
+                            result: head.result,
+                        })
                     });
                 }
                 Rule::fn_item => kind = self.fn_item(part, span),
@@ -230,13 +235,19 @@ impl Builder<'_> {
         let word = self.text.get(found.range()).unwrap_or_default();
         let begins = "a file holds `use`, `type`, `tool`, `fn`, `flow` and `test`";
         let diagnostic = match word {
-            "function" | "def" | "func" => Diagnostic::new(Code::SYNTAX, found, format!("`{word}` begins nothing here"))
-                .help("a pure function is a `fn`; what calls tools is a `flow`")
-                .suggest("make it a `flow`", found, "flow")
-                .suggest("make it a `fn`", found, "fn"),
+            "function" | "def" | "func" => {
+                Diagnostic::new(Code::SYNTAX, found, format!("`{word}` begins nothing here"))
+                    .help("a pure function is a `fn`; what calls tools is a `flow`")
+                    .suggest("make it a `flow`", found, "flow")
+                    .suggest("make it a `fn`", found, "fn")
+            }
             "import" => Diagnostic::new(Code::SYNTAX, found, "names come in with `use { name } from \"./file.flow\"`"),
-            "}" | ")" | "]" => Diagnostic::new(Code::SYNTAX, found, format!("nothing is open that `{word}` would close"))
-                .suggest(format!("remove `{word}`"), found, ""),
+            "}" | ")" | "]" => Diagnostic::new(
+                Code::SYNTAX,
+                found,
+                format!("nothing is open that `{word}` would close"),
+            )
+            .suggest(format!("remove `{word}`"), found, ""),
             ";" => Diagnostic::new(Code::SYNTAX, found, "items are not ended with `;`").fix("remove `;`", found, ""),
             "let" | "step" | "var" | "return" | "if" | "for" | "yield" | "emit" => {
                 Diagnostic::new(Code::SYNTAX, found, format!("`{word}` stands in a `flow`, not at the top of a file"))

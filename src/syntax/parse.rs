@@ -41,8 +41,7 @@ pub(super) fn parse(source: &SourceFile, file: FileId, ids: &mut NodeIds) -> Par
     };
     let Builder { comments, used, mut diagnostics, .. } = builder;
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
-    let comments =
-        comments.into_iter().zip(used).filter(|(_, used)| !used).map(|(span, _)| Comment { span }).collect();
+    let comments = comments.into_iter().zip(used).filter(|(_, used)| !used).map(|(span, _)| Comment { span }).collect();
     Parsed { file: File { items, comments }, diagnostics }
 }
 

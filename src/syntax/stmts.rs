@@ -273,14 +273,15 @@ impl Builder<'_> {
         let between = before.and_then(|stmt| self.text.get(stmt.end as usize..span.start as usize));
         let same_line = between.is_some_and(|gap| !gap.contains('\n'));
         let first = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
-        let diagnostic = if text.starts_with(';') {
-            Diagnostic::new(Code::SYNTAX, found, "statements are not ended with `;`: each begins with a keyword")
-                .fix("remove `;`", found, "")
-        } else if same_line && !matches!(first, "const" | "while" | "function" | "def" | "func") {
-            Diagnostic::new(Code::SYNTAX, found, format!("expected the next statement, found {words}"))
-        } else {
-            self.not_a_statement(text, first, found, &words)
-        };
+        let diagnostic =
+            if text.starts_with(';') {
+                Diagnostic::new(Code::SYNTAX, found, "statements are not ended with `;`: each begins with a keyword")
+                    .fix("remove `;`", found, "")
+            } else if same_line && !matches!(first, "const" | "while" | "function" | "def" | "func") {
+                Diagnostic::new(Code::SYNTAX, found, format!("expected the next statement, found {words}"))
+            } else {
+                self.not_a_statement(text, first, found, &words)
+            };
         self.report(diagnostic);
     }
 

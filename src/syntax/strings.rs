@@ -111,7 +111,9 @@ impl Builder<'_> {
                 .help("write the character's number in hexadecimal: `\\u{1F600}`")
         } else {
             Diagnostic::new(Code::BAD_ESCAPE, span, format!("`{}` is no escape", escape.escape_debug()))
-                .help("there are `\\n`, `\\t`, `\\r`, `\\\"`, `\\\\`, `\\u{1F600}` and `\\{{`; `'…'` takes text as it is")
+                .help(
+                    "there are `\\n`, `\\t`, `\\r`, `\\\"`, `\\\\`, `\\u{1F600}` and `\\{{`; `'…'` takes text as it is",
+                )
                 .suggest("write the backslash twice", span, format!("\\\\{bare}"))
         };
         self.report(diagnostic);
@@ -181,7 +183,9 @@ fn unit_start(text: &str) -> usize {
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'0'..=b'9' | b'_' | b'.' => at += 1,
-            b'e' | b'E' if digit(at + 1) || (matches!(bytes.get(at + 1), Some(b'+' | b'-')) && digit(at + 2)) => at += 2,
+            b'e' | b'E' if digit(at + 1) || (matches!(bytes.get(at + 1), Some(b'+' | b'-')) && digit(at + 2)) => {
+                at += 2
+            }
             _ => break,
         }
     }

@@ -53,7 +53,11 @@ impl Builder<'_> {
                 match self.number(&pair, negative.is_some()) {
                     super::ast::Literal::Int(value) => TypeExprKind::Literal(Literal::Int(value)),
                     _ => {
-                        self.report(Diagnostic::new(Code::BAD_LITERAL, span, "a literal type is a string, an int or a bool"));
+                        self.report(Diagnostic::new(
+                            Code::BAD_LITERAL,
+                            span,
+                            "a literal type is a string, an int or a bool",
+                        ));
                         TypeExprKind::Error
                     }
                 }

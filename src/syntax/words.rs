@@ -10,8 +10,8 @@ const VALUES: [&str; 7] = ["true", "false", "null", "input", "prev", "run", "sec
 /// Words that begin or join something.
 const KEYWORDS: [&str; 30] = [
     "let", "var", "set", "step", "if", "then", "else", "match", "for", "in", "parallel", "race", "repeat", "do", "try",
-    "catch", "finally", "yield", "return", "fail", "emit", "break", "continue", "mock", "assert", "and", "or", "not", "is",
-    "as",
+    "catch", "finally", "yield", "return", "fail", "emit", "break", "continue", "mock", "assert", "and", "or", "not",
+    "is", "as",
 ];
 
 /// Whether a word begins or joins something, so that it cannot be an expression.
@@ -30,8 +30,12 @@ impl Builder<'_> {
         if is_reserved(&name.text) {
             let word = &name.text;
             self.report(
-                Diagnostic::new(Code::RESERVED_WORD, name.span, format!("`{word}` is a reserved word and cannot be a name"))
-                    .suggest(format!("call it `{word}_`"), name.span, format!("{word}_")),
+                Diagnostic::new(
+                    Code::RESERVED_WORD,
+                    name.span,
+                    format!("`{word}` is a reserved word and cannot be a name"),
+                )
+                .suggest(format!("call it `{word}_`"), name.span, format!("{word}_")),
             );
         }
     }

@@ -6,6 +6,7 @@ mod duration;
 pub mod exact;
 mod fault;
 mod json;
+mod sample;
 mod text;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use rustc_hash::FxBuildHasher;
 pub use conform::{Misfit, outcome, parse_datetime, parse_url};
 pub use duration::{format_duration, parse_duration};
 pub use fault::{ErrorKind, Fault};
+pub use sample::sample;
 
 use crate::types::Text;
 

@@ -1,0 +1,225 @@
+//! Calls of tools and flows.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use crate::program::Block;
+use crate::run::budget::Account;
+use crate::run::event::{EventKind, RunError};
+use crate::run::exec::block::block;
+use crate::run::exec::retry::{Tally, too_long};
+use crate::run::exec::step::{Job, Prepared};
+use crate::run::exec::{Exit, Failure, Machine, Stop, Strand, undo};
+use crate::run::limits::exceeds;
+use crate::run::ports::{Report, ToolContext, ToolError, Usage};
+use crate::run::scope::{Ended, bounded, timed};
+use crate::types::{Text, Type};
+use crate::value::{ErrorKind, Value};
+
+/// Calls a tool once and makes its result fit.
+pub(super) async fn tool<'m>(
+    strand: &Strand<'m>,
+    job: &Job<'m>,
+    tool: u32,
+    args: Value,
+    label: &Text,
+    tally: &mut Tally,
+) -> Result<Value, Stop> {
+    let machine = strand.machine;
+    let attempts = tally.attempts;
+    let cost = machine.signature(job.action).and_then(|tool| tool.annotations.cost_usd).unwrap_or(0.0);
+    if let Some(account) = &strand.account {
+        account.enter(cost).map_err(|why| failed(job, attempts, ErrorKind::Budget, why))?;
+    }
+    let report = Progress { machine, path: &job.path, usage: Mutex::default() };
+    let context = ToolContext {
+        run: &machine.run.id,
+        path: label,
+        attempt: attempts,
+        key: job.key.as_deref(),
+        timeout: job.timeout,
+        report: &report,
+        secrets: &*machine.engine.secrets,
+    };
+    let calling = AssertUnwindSafe(invoke(machine, job, tool, args, context)).catch_unwind();
+    let ended = bounded(&strand.scope, &*machine.engine.clock, job.timeout, calling).await;
+    let usage = report.usage();
+    tally.spent.add(&usage);
+    if let Some(account) = &strand.account {
+        account.settle(cost, &usage);
+    }
+    let result = match ended {
+        Ended::Done(Ok(Ok(value))) => value,
+        Ended::Done(Ok(Err(error))) => return Err(said(job, attempts, error)),
+        Ended::Done(Err(panic)) => {
+            let message = format!("the tool broke down: {}", panic_text(&*panic));
+            return Err(failed(job, attempts, ErrorKind::Internal, message));
+        }
+        Ended::TimedOut => {
+            let error = too_long(job.timeout.unwrap_or_default());
+            let error = RunError { step: job.path.clone(), attempts, span: Some(job.span), ..error };
+            return Err(Stop::Failed(Failure::of(error)));
+        }
+        Ended::Cancelled => return Err(Stop::Cancelled),
+    };
+    let most = machine.engine.limits.tool_output_bytes;
+    if exceeds(&result, most) {
+        let message = format!("the tool's result is larger than {most} bytes");
+        return Err(failed(job, attempts, ErrorKind::Exhausted, message));
+    }
+    match job.result {
+        Some(ty) => fitting(job, result, ty, attempts),
+        None => Ok(result),
+    }
+}
+
+/// The call itself: the mock of a test, or the tool with its hooks.
+async fn invoke<'m>(
+    machine: &Machine<'m>,
+    job: &Job<'m>,
+    tool: u32,
+    args: Value,
+    context: ToolContext<'_>,
+) -> Result<Value, ToolError> {
+    if let Some(bench) = machine.bench
+        && let Some(answer) = bench.answer(machine, tool, &args, context.path, job.span)
+    {
+        if let Some(after) = answer.after {
+            machine.engine.clock.sleep(after).await;
+        }
+        return answer.result;
+    }
+    let Some(Some(bound)) = machine.tools.get(tool as usize) else {
+        return Err(ToolError::new(ErrorKind::Denied, "the tool is not there"));
+    };
+    let hooks = &machine.engine.hooks;
+    let (Some(signature), false) = (machine.signature(job.action), hooks.is_empty()) else {
+        return bound.call(args, context).await;
+    };
+    for hook in hooks {
+        hook.before(signature, &args).await?;
+    }
+    let mut result = bound.call(args, context).await?;
+    for hook in hooks.iter().rev() {
+        result = hook.after(signature, result).await?;
+    }
+    Ok(result)
+}
+
+/// Makes what an action gave fit the step's type.
+pub(super) fn fitting(job: &Job<'_>, value: Value, ty: &Type, attempts: u32) -> Result<Value, Stop> {
+    value
+        .conform(ty)
+        .map_err(|misfit| failed(job, attempts, ErrorKind::Invalid, format!("the result does not fit: {misfit}")))
+}
+
+/// Calls a flow in a frame that holds its arguments.
+pub(super) async fn flow<'m>(strand: &mut Strand<'m>, index: u32, mut frame: Vec<Value>) -> Result<Value, Stop> {
+    let machine = strand.machine;
+    let Some(flow) = machine.program.flows.get(index as usize) else { return Ok(Value::Null) };
+    let deepest = machine.engine.limits.depth;
+    if strand.depth >= deepest {
+        let message = format!("flows call flows more than {deepest} deep");
+        return Err(strand.failure(ErrorKind::Exhausted, message, Some(flow.span)));
+    }
+    let inner = Account::open(&flow.name, &flow.budget, strand.account.as_ref());
+    let account = std::mem::replace(&mut strand.account, inner);
+    strand.depth += 1;
+    let held = strand.undos.len();
+    let flowing = match flow.timeout {
+        None => block(strand, &mut frame, &flow.body).await,
+        Some(millis) => {
+            let limit = Duration::from_millis(millis);
+            let scope = strand.scope.child();
+            let around = std::mem::replace(&mut strand.scope, scope.clone());
+            let body = block(strand, &mut frame, &flow.body);
+            let (flowing, late) = timed(&scope, &*machine.engine.clock, limit, body).await;
+            strand.scope = around;
+            match flowing {
+                Err(Stop::Cancelled) if late && !strand.scope.is_cancelled() => {
+                    let error = RunError { step: strand.here(), span: Some(flow.span), ..too_long(limit) };
+                    Err(Stop::Failed(Failure::of(error)))
+                }
+                flowing => flowing,
+            }
+        }
+    };
+    if flowing.is_err() {
+        undo::down_to(strand, held).await;
+    }
+    strand.depth -= 1;
+    strand.account = account;
+    flowing.map(Exit::value)
+}
+
+/// Runs a program's flow from the top.
+pub(crate) async fn run_flow(machine: &Machine<'_>, index: u32, frame: Vec<Value>) -> Result<Value, Stop> {
+    flow(&mut machine.strand(), index, frame).await
+}
+
+/// Runs a test's statements.
+pub(crate) async fn run_block(machine: &Machine<'_>, body: &Block, slots: u32) -> Result<(), Stop> {
+    let mut strand = machine.strand();
+    let mut frame = vec![Value::Null; slots as usize];
+    let flowing = block(&mut strand, &mut frame, body).await;
+    if flowing.is_err() {
+        undo::down_to(&mut strand, 0).await;
+    }
+    flowing.map(|_| ())
+}
+
+/// The SHA-256 of a tool's arguments, secrets by name: only a durable journal compares them.
+pub(super) fn args_hash(machine: &Machine<'_>, job: &Job<'_>) -> Option<Text> {
+    machine.durable?;
+    let Ok(Prepared::Args(args)) = &job.prepared else { return None };
+    Some(crate::run::ports::hex_sha256(&[args.to_json_text().as_bytes()]))
+}
+
+fn failed(job: &Job<'_>, attempts: u32, kind: ErrorKind, message: impl Into<String>) -> Stop {
+    let error = RunError { step: job.path.clone(), attempts, span: Some(job.span), ..RunError::new(kind, message) };
+    Stop::Failed(Failure::of(error))
+}
+
+/// A tool's own error.
+fn said(job: &Job<'_>, attempts: u32, error: ToolError) -> Stop {
+    let ToolError { kind, message, retryable, retry_after, undelivered, details } = error;
+    let error = RunError { kind, message, step: job.path.clone(), attempts, retryable, details, span: Some(job.span) };
+    Stop::Failed(Box::new(Failure { error, retry_after, undelivered, doomed: false }))
+}
+
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it does not say why")
+}
+
+/// Where a tool's progress goes.
+struct Progress<'a> {
+    machine: &'a Machine<'a>,
+    path: &'a Text,
+    usage: Mutex<Usage>,
+}
+
+impl Progress<'_> {
+    fn usage(&self) -> Usage {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Report for Progress<'_> {
+    fn output(&self, value: Value) {
+        if !self.machine.events_spent() {
+            self.machine.push(EventKind::StepOutput { path: self.path.clone(), output: value });
+        }
+    }
+
+    fn usage(&self, usage: Usage) {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner).add(&usage);
+    }
+}

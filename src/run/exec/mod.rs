@@ -1,0 +1,275 @@
+//! Execution: a program's statements, block forms and steps, as futures of one task.
+//!
+//! A [`Machine`] is what all flows of control of a run share; a [`Strand`] is one flow of control: the flow's body, a
+//! branch, an iteration of `parallel for`. Each has a frame of its own. Sequential blocks run on the strand they stand
+//! in. Whoever fails or is cancelled has unwound (undos, `finally`) before its future ends, so no future is ever
+//! dropped midway but a leaf: a tool's call or a sleep.
+
+mod block;
+mod call;
+mod evaluate;
+mod forms;
+mod guard;
+mod loops;
+mod parallel;
+mod path;
+mod race;
+mod retry;
+mod step;
+mod undo;
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::program::Program;
+use crate::run::budget::Account;
+use crate::run::engine;
+use crate::run::event::{EventKind, RunError};
+use crate::run::handle;
+use crate::run::ports::{Journal, Tool};
+use crate::run::scope::Scope;
+use crate::run::testing::Bench;
+use crate::source::Span;
+use crate::types::Text;
+use crate::value::{ErrorKind, Value};
+
+pub(crate) use call::{panic_text, run_block, run_flow};
+pub(crate) use retry::millis_between;
+
+/// What the strands of a run share.
+pub(crate) struct Machine<'m> {
+    pub(crate) program: &'m Program,
+    /// The program's tools, by their place in it.
+    pub(crate) tools: &'m [Option<Arc<dyn Tool>>],
+    pub(crate) engine: &'m engine::Shared,
+    pub(crate) run: &'m handle::Shared,
+    /// The journal, where a result must be durable before anything uses it.
+    pub(crate) durable: Option<&'m dyn Journal>,
+    /// The value of `run`.
+    pub(crate) record: Value,
+    /// When the run began.
+    pub(crate) began: Timestamp,
+    /// The mocks and findings of a test.
+    pub(crate) bench: Option<&'m Bench>,
+    /// Why the run cannot go on at all: its journal failed.
+    pub(crate) fatal: OnceLock<RunError>,
+    events: AtomicU64,
+    steps: AtomicU32,
+    undos: AtomicU64,
+}
+
+/// One flow of control.
+pub(crate) struct Strand<'m> {
+    pub(crate) machine: &'m Machine<'m>,
+    scope: Scope,
+    /// What stands before a segment: empty, or ending in `.` or `/`.
+    path: String,
+    /// What undoes the completed steps that no surrounding strand holds yet.
+    undos: Vec<undo::Pending<'m>>,
+    account: Option<Arc<Account>>,
+    /// How many `emit`s ran in the block.
+    emits: u32,
+    /// How many flows called flows to get here.
+    depth: u32,
+}
+
+/// How a block that did not fail ended.
+#[derive(Debug)]
+pub(crate) enum Exit {
+    /// After its last statement.
+    Next,
+    /// With `yield`; of an action: with this value.
+    Yield(Value),
+    /// With `return`.
+    Return(Value),
+    /// With `break`.
+    Break,
+    /// With `continue`.
+    Continue,
+}
+
+/// Why a block did not come to its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// It failed.
+    Failed(Box<Failure>),
+    /// Its scope was cancelled. Nothing catches or retries that.
+    Cancelled,
+}
+
+/// A failure, with what decides on a retry.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: RunError,
+    /// How long the other side asked to wait.
+    pub(crate) retry_after: Option<Duration>,
+    /// Whether it is known that nothing was delivered.
+    pub(crate) undelivered: bool,
+    /// Whether another attempt would surely fail the same way.
+    pub(crate) doomed: bool,
+}
+
+pub(crate) type Flowing = Result<Exit, Stop>;
+
+impl Exit {
+    /// The value a block gave; null where it gave none.
+    pub(crate) fn value(self) -> Value {
+        match self {
+            Exit::Yield(value) | Exit::Return(value) => value,
+            Exit::Next | Exit::Break | Exit::Continue => Value::Null,
+        }
+    }
+}
+
+impl Failure {
+    pub(crate) fn of(error: RunError) -> Box<Self> {
+        Box::new(Self { error, retry_after: None, undelivered: false, doomed: false })
+    }
+}
+
+impl From<Box<Failure>> for Stop {
+    fn from(failure: Box<Failure>) -> Self {
+        Stop::Failed(failure)
+    }
+}
+
+impl<'m> Machine<'m> {
+    pub(crate) fn new(
+        program: &'m Program,
+        tools: &'m [Option<Arc<dyn Tool>>],
+        engine: &'m engine::Shared,
+        run: &'m handle::Shared,
+        flow: &Text,
+        began: Timestamp,
+        bench: Option<&'m Bench>,
+    ) -> Self {
+        let record = Value::record_of([
+            ("id", Value::String(run.id.clone())),
+            ("flow", Value::String(flow.clone())),
+            ("started_at", Value::Datetime(began)),
+        ]);
+        Self {
+            program,
+            tools,
+            engine,
+            run,
+            durable: engine.journal.as_deref().filter(|journal| journal.durable()),
+            record,
+            began,
+            bench,
+            fatal: OnceLock::new(),
+            events: AtomicU64::new(0),
+            steps: AtomicU32::new(0),
+            undos: AtomicU64::new(0),
+        }
+    }
+
+    /// The run's first strand.
+    pub(crate) fn strand(&'m self) -> Strand<'m> {
+        Strand {
+            machine: self,
+            scope: Scope::of(&self.run.cancel),
+            path: String::new(),
+            undos: Vec::new(),
+            account: None,
+            emits: 0,
+            depth: 0,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.engine.clock.now()
+    }
+
+    /// Records an event and says when it was.
+    pub(crate) fn push(&self, kind: EventKind) -> Timestamp {
+        let at = self.now();
+        self.push_at(at, kind);
+        at
+    }
+
+    pub(crate) fn push_at(&self, at: Timestamp, kind: EventKind) {
+        self.events.store(self.run.log.push(at, kind), Ordering::Relaxed);
+    }
+
+    /// Waits until what was recorded is durable. Where it cannot be, the run stops: nothing may happen unrecorded.
+    pub(crate) async fn commit(&self) -> Result<(), Stop> {
+        let Some(journal) = self.durable else { return Ok(()) };
+        match journal.commit(&self.run.id).await {
+            Ok(()) => Ok(()),
+            Err(why) => {
+                let _ = self.fatal.set(RunError::new(ErrorKind::Internal, format!("the journal failed: {why}")));
+                self.run.cancel.cancel();
+                Err(Stop::Cancelled)
+            }
+        }
+    }
+
+    /// Whether the run has made all events it may.
+    fn events_spent(&self) -> bool {
+        self.events.load(Ordering::Relaxed) >= self.engine.limits.events
+    }
+
+    /// Counts a piece of work; true when it is time to let others run.
+    fn tick(&self) -> bool {
+        self.steps.fetch_add(1, Ordering::Relaxed) % 128 == 127
+    }
+}
+
+impl<'m> Strand<'m> {
+    /// A strand of a branch, in a scope of its block.
+    fn branch(&self, scope: &Scope) -> Strand<'m> {
+        Strand {
+            machine: self.machine,
+            scope: scope.clone(),
+            path: self.path.clone(),
+            undos: Vec::new(),
+            account: self.account.clone(),
+            emits: 0,
+            depth: self.depth,
+        }
+    }
+
+    /// Whether a step may begin.
+    fn may_begin(&self) -> Result<(), Stop> {
+        if self.scope.is_cancelled() || self.machine.fatal.get().is_some() {
+            return Err(Stop::Cancelled);
+        }
+        if self.machine.events_spent() {
+            let most = self.machine.engine.limits.events;
+            return Err(self.failure(
+                ErrorKind::Exhausted,
+                format!("the run made {most} events, and may make no more"),
+                None,
+            ));
+        }
+        Ok(())
+    }
+
+    /// Lets others run now and then, and ends where the scope was cancelled: for loops that may hold no step.
+    async fn breathe(&self) -> Result<(), Stop> {
+        if self.machine.tick() {
+            tokio::task::yield_now().await;
+            if self.scope.is_cancelled() {
+                return Err(Stop::Cancelled);
+            }
+        }
+        Ok(())
+    }
+
+    /// A failure here, outside of a tool.
+    fn failure(&self, kind: ErrorKind, message: impl Into<String>, span: Option<Span>) -> Stop {
+        let error = RunError { step: self.here(), attempts: 1, span, ..RunError::new(kind, message) };
+        Stop::Failed(Failure::of(error))
+    }
+}
+
+/// Puts a value into its slot.
+fn set(frame: &mut [Value], slot: crate::program::Slot, value: Value) {
+    if let Some(place) = frame.get_mut(slot as usize) {
+        *place = value;
+    }
+}

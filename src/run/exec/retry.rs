@@ -1,0 +1,142 @@
+//! Attempts: one after the other until one succeeds, the plan gives up or the scope is cancelled.
+
+use jiff::Timestamp;
+
+use crate::program::Action;
+use crate::run::event::{EventKind, RunError};
+use crate::run::exec::loops::pause;
+use crate::run::exec::step::{Job, Prepared};
+use crate::run::exec::{Exit, Failure, Flowing, Stop, Strand, call, forms, path, undo};
+use crate::run::ports::Usage;
+use crate::run::scope::timed;
+use crate::types::Text;
+use crate::value::{ErrorKind, Value, format_duration};
+
+/// What the attempts of a step came to.
+pub(super) struct Tally {
+    /// When the first began.
+    pub(super) began: Timestamp,
+    pub(super) attempts: u32,
+    pub(super) spent: Usage,
+}
+
+impl Tally {
+    /// From the first attempt's start until `now`.
+    pub(super) fn millis(&self, now: Timestamp) -> u64 {
+        millis_between(self.began, now)
+    }
+
+    /// What was spent, if anything was.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        (self.spent != Usage::default()).then_some(self.spent)
+    }
+}
+
+pub(crate) fn millis_between(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0)
+}
+
+/// Attempts a job. Each attempt that fails or is cancelled has undone its steps before anything else happens.
+pub(super) async fn attempts<'m>(strand: &mut Strand<'m>, frame: &mut [Value], job: &mut Job<'m>) -> (Flowing, Tally) {
+    let machine = strand.machine;
+    let held = strand.undos.len();
+    let mut tally = Tally { began: Timestamp::UNIX_EPOCH, attempts: 0, spent: Usage::default() };
+    loop {
+        tally.attempts += 1;
+        let label = path::attempt(&job.path, tally.attempts);
+        let at = machine.push(EventKind::StepStarted {
+            path: label.clone(),
+            title: job.title.clone(),
+            action: job.name(machine),
+            attempt: tally.attempts,
+            items: job.items(),
+            args_hash: call::args_hash(machine, job),
+        });
+        if tally.attempts == 1 {
+            tally.began = at;
+        }
+        let failure = match act(strand, frame, job, &label, &mut tally).await {
+            Err(Stop::Failed(failure)) => failure,
+            Err(Stop::Cancelled) => {
+                undo::down_to(strand, held).await;
+                return (Err(Stop::Cancelled), tally);
+            }
+            ended => return (ended, tally),
+        };
+        undo::down_to(strand, held).await;
+        let Some(wait) = job.plan.next(tally.attempts, &failure, machine.engine.clock.jitter()) else {
+            return (Err(Stop::Failed(failure)), tally);
+        };
+        machine.push(EventKind::StepRetrying {
+            path: label,
+            attempt: tally.attempts,
+            error: failure.error,
+            wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+        });
+        if let Err(stop) = pause(strand, wait).await {
+            return (Err(stop), tally);
+        }
+    }
+}
+
+/// One attempt.
+async fn act<'m>(
+    strand: &mut Strand<'m>,
+    frame: &mut [Value],
+    job: &mut Job<'m>,
+    label: &Text,
+    tally: &mut Tally,
+) -> Flowing {
+    let prepared = match &mut job.prepared {
+        Ok(prepared) if job.plan.more == 0 => std::mem::replace(prepared, Prepared::Nothing),
+        Ok(prepared) => prepared.clone(),
+        Err(_) => {
+            let Err(mut failure) = std::mem::replace(&mut job.prepared, Ok(Prepared::Nothing)) else {
+                return Ok(Exit::Next);
+            };
+            failure.doomed = true;
+            failure.error.step = job.path.clone();
+            return Err(Stop::Failed(failure));
+        }
+    };
+    let flowing = if let Action::Tool { tool, .. } = job.action {
+        strand.machine.commit().await?;
+        return call::tool(strand, job, *tool, prepared.into_args(), label, tally).await.map(Exit::Yield);
+    } else if job.timeout.is_some() {
+        Box::pin(within(strand, frame, job, prepared, label)).await?
+    } else {
+        forms::form(strand, frame, job.action, prepared, label).await?
+    };
+    match (job.result, flowing) {
+        (Some(ty), Exit::Yield(value)) => call::fitting(job, value, ty, tally.attempts).map(Exit::Yield),
+        (_, flowing) => Ok(flowing),
+    }
+}
+
+/// An attempt of a block or flow that has a timeout: a scope of its own, which is cancelled when the time is up.
+async fn within<'m>(
+    strand: &mut Strand<'m>,
+    frame: &mut [Value],
+    job: &Job<'m>,
+    prepared: Prepared,
+    label: &Text,
+) -> Flowing {
+    let limit = job.timeout.unwrap_or_default();
+    let clock = &*strand.machine.engine.clock;
+    let scope = strand.scope.child();
+    let around = std::mem::replace(&mut strand.scope, scope.clone());
+    let (flowing, late) = timed(&scope, clock, limit, forms::form(strand, frame, job.action, prepared, label)).await;
+    strand.scope = around;
+    match flowing {
+        Err(Stop::Cancelled) if late && !strand.scope.is_cancelled() => {
+            Err(Stop::Failed(Failure::of(RunError { step: job.path.clone(), span: Some(job.span), ..too_long(limit) })))
+        }
+        flowing => flowing,
+    }
+}
+
+/// The error of what took longer than `limit`.
+pub(super) fn too_long(limit: std::time::Duration) -> RunError {
+    let limit = format_duration(i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
+    RunError { attempts: 1, ..RunError::new(ErrorKind::Timeout, format!("it took longer than {limit}")) }
+}

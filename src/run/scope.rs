@@ -1,0 +1,109 @@
+//! Cancellation. A scope is what is cancelled together: a run, a `parallel`, a `race`, an attempt with a timeout.
+//! It is cooperative: a cancelled scope's waiting leaves (calls, sleeps) are dropped and no new step begins in it, but
+//! undos and `finally` blocks still run, shielded by a scope of their own, and a block ends only when all that it
+//! started has ended.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::run::ports::Clock;
+
+/// What is cancelled together.
+#[derive(Clone)]
+pub(crate) struct Scope(CancellationToken);
+
+impl Scope {
+    /// The scope of a token.
+    pub(crate) fn of(token: &CancellationToken) -> Self {
+        Self(token.clone())
+    }
+
+    /// A scope that ends with this one or on its own.
+    pub(crate) fn child(&self) -> Self {
+        Self(self.0.child_token())
+    }
+
+    /// A scope that nothing else cancels.
+    pub(crate) fn shield() -> Self {
+        Self(CancellationToken::new())
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.0.cancel();
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
+/// How a bounded wait ended.
+pub(crate) enum Ended<T> {
+    /// It came to its own end.
+    Done(T),
+    /// The time was up.
+    TimedOut,
+    /// The scope was cancelled.
+    Cancelled,
+}
+
+/// Waits for the leaf of a scope for at most `limit`; the leaf is dropped when its time is up or the scope is
+/// cancelled. Nothing is set up for a leaf that is ready at once.
+pub(crate) async fn bounded<F: Future>(
+    scope: &Scope,
+    clock: &dyn Clock,
+    limit: Option<Duration>,
+    leaf: F,
+) -> Ended<F::Output> {
+    let mut leaf = pin!(leaf);
+    if let Poll::Ready(output) = futures::poll!(leaf.as_mut()) {
+        return Ended::Done(output);
+    }
+    let mut cancelled = pin!(scope.0.cancelled());
+    let mut timer = limit.map(|limit| clock.sleep(limit));
+    // The leaf was polled just now with this very waker.
+    let mut polled = true;
+    std::future::poll_fn(|cx| {
+        if !std::mem::take(&mut polled)
+            && let Poll::Ready(output) = leaf.as_mut().poll(cx)
+        {
+            return Poll::Ready(Ended::Done(output));
+        }
+        if cancelled.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ended::Cancelled);
+        }
+        if let Some(timer) = &mut timer
+            && timer.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Ended::TimedOut);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Runs work in a scope, cancels the scope when `limit` is over, and waits for the work's end all the same. Says
+/// whether the time was up.
+pub(crate) async fn timed<F: Future>(scope: &Scope, clock: &dyn Clock, limit: Duration, work: F) -> (F::Output, bool) {
+    let mut work = pin!(work);
+    let mut timer = Some(clock.sleep(limit));
+    let output = std::future::poll_fn(|cx| {
+        if let Poll::Ready(output) = work.as_mut().poll(cx) {
+            return Poll::Ready(output);
+        }
+        if let Some(due) = &mut timer
+            && due.as_mut().poll(cx).is_ready()
+        {
+            timer = None;
+            // Wakes the leaves, and through them this very future.
+            scope.cancel();
+        }
+        Poll::Pending
+    })
+    .await;
+    (output, timer.is_none())
+}
