@@ -2,3 +2,7 @@
 
 #[path = "all/tidy.rs"]
 mod tidy;
+
+#[cfg(feature = "cli")]
+#[path = "all/cli/mod.rs"]
+mod cli;
