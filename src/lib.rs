@@ -9,6 +9,8 @@ pub mod cli;
 pub mod compile;
 pub mod diagnostic;
 pub mod program;
+#[cfg(feature = "project")]
+pub mod project;
 pub mod run;
 pub mod source;
 pub mod syntax;

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 
+use crate::check::exits::Body;
 use crate::check::items::Declared;
 use crate::check::{Checked, ItemRef, Resolution, Unit};
 use crate::diagnostic::{Code, Diagnostic};
@@ -39,6 +40,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) prev: Prev,
     /// The record of the parameters of the flow at hand: what `input` is. None outside a flow.
     pub(crate) input: Option<Type>,
+    /// What the statement half carries along.
+    pub(crate) body: Body,
     /// Whether the body of a test is at hand: `calls(tool)` stands only there.
     pub(crate) in_test: bool,
     /// Whether a mock's answer is at hand: `...` in a record stands only there.
@@ -137,6 +140,7 @@ impl<'a> Checker<'a> {
             prev: Prev::Nothing("here"),
             input: None,
             in_test: false,
+            body: Body::default(),
             filling: false,
         }
     }
@@ -174,6 +178,9 @@ impl<'a> Checker<'a> {
             };
         }
         for local in gone {
+            if !local.used && local.kind == LocalKind::Step {
+                self.unread_step(&local);
+            }
             let silent = local.used || local.name.starts_with('_') || local.ty == Type::Error;
             if !silent && matches!(local.kind, LocalKind::Let | LocalKind::Var | LocalKind::Pattern) {
                 let message = format!("`{}` is never used", local.name);
@@ -194,6 +201,11 @@ impl<'a> Checker<'a> {
                 of_local.pop();
             }
         }
+    }
+
+    /// The facts that were assumed since a mark.
+    pub(crate) fn facts_since(&self, mark: Mark) -> Vec<Fact> {
+        self.facts.get(mark.facts..).unwrap_or_default().to_vec()
     }
 
     /// Takes facts for true until the scope is left.

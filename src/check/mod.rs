@@ -1,12 +1,24 @@
 //! Types, names and effects of a tree. Expected types flow down, inferred types flow up; what is found out lives in
 //! side tables keyed by node id ([`Checked`]), from which a program is lowered and an editor answers.
 
+mod annotation;
+mod block;
+mod budget;
 mod call;
+mod clause;
 mod context;
+mod effects;
+mod exits;
 mod expr;
+mod flow;
 mod items;
+mod lints;
 mod matches;
 mod narrow;
+mod step;
+mod stmt;
+mod tests;
+mod walk;
 
 use std::sync::Arc;
 
@@ -111,9 +123,4 @@ pub fn check(units: &[Unit], catalog: &Catalog, nodes: usize) -> Checked {
     let mut checked = checker.out;
     checked.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.file, diagnostic.span.start));
     checked
-}
-
-impl Checker<'_> {
-    /// Checks the body of every item: flows, functions, tests.
-    pub(crate) fn item_bodies(&mut self) {}
 }

@@ -1,7 +1,7 @@
 //! Every code there is, once. Codes are never reused; each has a page `docs/errors/CODE.md`.
 //!
 //! Ranges: `E01` text and syntax, `E02` names, `E03` types, `E04` control flow, `E05` effects and concurrency,
-//! `E06` safety, `W07` warnings.
+//! `E06` safety, `W07` warnings, `E08` the project's `flow.toml`.
 
 use crate::diagnostic::Severity;
 
@@ -102,6 +102,8 @@ codes! {
     Error UNDO "E0603" "an undo that does not fit its step"
     Error BUDGET "E0604" "the budget is exceeded before the run begins"
     Error ANNOTATION "E0605" "an annotation that does not fit"
+
+    Error CONFIG "E0801" "a mistake in flow.toml"
 
     Warning UNUSED "W0701" "never used"
     Warning CONSTANT_CONDITION "W0702" "the condition is always the same"

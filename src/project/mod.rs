@@ -1,0 +1,172 @@
+//! A project: the folder with a `flow.toml`, and what its flows may use. Builds the catalog that programs are checked
+//! against, without a network, and the engine that runs them.
+
+mod config;
+mod reader;
+mod secrets;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::diagnostic::Diagnostics;
+use crate::run::{Clock, Engine, EngineBuilder, TokioClock};
+use crate::source::SourceFile;
+use crate::tools::http::{AllowPrivate, Allowed, HttpClient, HttpConfig};
+use crate::tools::{Endpoint, Unconfigured, standard, system, web::WebScrape};
+use crate::types::Catalog;
+
+pub use config::{Config, HttpSettings, Provider, SecretSource};
+pub use secrets::ProjectSecrets;
+
+/// The file that makes a folder a project.
+pub const FILE_NAME: &str = "flow.toml";
+
+/// A project.
+#[derive(Clone, Debug, Default)]
+pub struct Project {
+    root: PathBuf,
+    config: Config,
+}
+
+/// What a caller adds to a project's settings for one engine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EngineOptions {
+    /// Lets requests reach private networks, whatever `flow.toml` says.
+    pub allow_private: bool,
+    /// How long an attempt of a tool call may take whatever its step says.
+    pub longest_timeout: Option<Duration>,
+}
+
+impl Project {
+    /// The project that a folder, or the folder of a file, belongs to: the nearest ancestor with a `flow.toml`; without
+    /// one, a project of defaults in the folder itself.
+    ///
+    /// # Errors
+    /// What is wrong with the `flow.toml`.
+    pub fn load(at: impl AsRef<Path>) -> Result<Self, Diagnostics> {
+        let at = at.as_ref();
+        let full = std::path::absolute(at).unwrap_or_else(|_| at.to_path_buf());
+        let folder = if full.is_dir() { full.as_path() } else { full.parent().unwrap_or(&full) };
+        for root in folder.ancestors() {
+            let file = root.join(FILE_NAME);
+            if file.is_file() {
+                return Self::read(root, &file);
+            }
+        }
+        Ok(Self { root: folder.to_path_buf(), config: Config::default() })
+    }
+
+    fn read(root: &Path, file: &Path) -> Result<Self, Diagnostics> {
+        let text = std::fs::read_to_string(file);
+        let source = SourceFile::new(shown(file), text.as_deref().unwrap_or_default());
+        let config = match text {
+            Ok(_) => Config::parse(source)?,
+            Err(error) => return Err(reader::unreadable(source, &error)),
+        };
+        Ok(Self { root: root.to_path_buf(), config })
+    }
+
+    /// A project with these settings, for hosts that have no `flow.toml`.
+    pub fn with_config(root: impl Into<PathBuf>, config: Config) -> Self {
+        Self { root: root.into(), config }
+    }
+
+    /// Its folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What its programs are checked against: every tool of the standard catalog.
+    #[allow(clippy::unused_self, reason = "what a project's catalog holds is a matter of its settings")]
+    pub fn catalog(&self) -> Catalog {
+        standard::catalog()
+    }
+
+    /// An engine with its tools, secrets and limits, to add to and build. Every tool of the standard catalog is there;
+    /// one that nothing provides fails and says how to configure it.
+    pub fn engine_builder(&self, options: EngineOptions) -> EngineBuilder {
+        let client = Arc::new(HttpClient::new(self.http(options)));
+        let mut builder = Engine::builder()
+            .limits(crate::run::Limits {
+                longest_timeout: options.longest_timeout.or(self.config.limits.longest_timeout),
+                ..self.config.limits.clone()
+            })
+            .secrets(ProjectSecrets::new(&self.root, self.config.secrets.clone()));
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::default());
+        let mut provided: Vec<Arc<dyn crate::run::Tool>> = system::tools(&clock);
+        provided.extend(crate::tools::http::Http::tools(&client));
+        if let Some(scrape) = WebScrape::new(&client) {
+            provided.push(Arc::new(scrape));
+        }
+        for signature in standard::signatures() {
+            let name = &signature.name;
+            // An endpoint that the project names comes before what Flow brings itself.
+            if let Some(provider) = self.config.provide.get(signature.namespace()) {
+                provided.retain(|tool| tool.signature().name != *name);
+                provided.push(Arc::new(self.endpoint(provider, Arc::clone(signature))));
+            } else if !provided.iter().any(|tool| tool.signature().name == *name) {
+                provided.push(Arc::new(Unconfigured::new(Arc::clone(signature))));
+            }
+        }
+        builder = builder.tools(provided);
+        builder
+    }
+
+    fn http(&self, options: EngineOptions) -> HttpConfig {
+        let settings = &self.config.http;
+        let allow_private = if options.allow_private { AllowPrivate::All } else { settings.allow_private.clone() };
+        HttpConfig { allow_private, max_body: settings.max_body, timeout: settings.timeout, ..HttpConfig::default() }
+    }
+
+    /// The operator named the endpoint, so it may be private; what it redirects to may not.
+    fn endpoint(&self, provider: &Provider, signature: Arc<crate::types::Signature>) -> Endpoint {
+        let host = provider.endpoint.host_str().and_then(|host| host.parse::<Allowed>().ok());
+        let allow_private = host.map_or(AllowPrivate::None, |host| AllowPrivate::Only(vec![host]));
+        let client = HttpClient::new(HttpConfig {
+            allow_private,
+            max_body: self.config.http.max_body,
+            timeout: Duration::from_secs(24 * 60 * 60),
+            ..HttpConfig::default()
+        });
+        Endpoint::new(Arc::new(client), signature, provider.endpoint.clone(), provider.bearer.clone())
+    }
+}
+
+/// A path as a person in this folder would write it.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_ancestor_counts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let inner = folder.path().join("flows/deep");
+        std::fs::create_dir_all(&inner).expect("folders");
+        std::fs::write(folder.path().join(FILE_NAME), "[limits]\nfan_out = 7\n").expect("a file");
+        let project = Project::load(&inner).expect("a project");
+        assert_eq!(project.config().limits.fan_out, 7);
+        assert_eq!(project.root(), folder.path());
+        let by_file = Project::load(inner.join("a.flow")).expect("a project");
+        assert_eq!(by_file.root(), folder.path());
+    }
+
+    #[test]
+    fn every_standard_tool_is_registered_once() {
+        let engine = Project::default().engine_builder(EngineOptions::default()).build().expect("an engine");
+        for signature in standard::signatures() {
+            assert!(engine.registry().get(&signature.name).is_some(), "{}", signature.name);
+        }
+        assert_eq!(engine.registry().iter().count(), standard::signatures().count());
+    }
+}

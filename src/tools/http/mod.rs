@@ -1,0 +1,16 @@
+//! Outgoing HTTP: one guarded client for everything, and the `http` tools over it.
+
+mod client;
+mod failure;
+mod guard;
+mod request;
+mod resolve;
+mod text;
+
+pub use client::{HttpClient, HttpConfig, MAX_REDIRECTS, Request, Response, USER_AGENT};
+pub use failure::status_error;
+pub use guard::{AllowPrivate, Allowed, Guard, Refused};
+pub use request::Http;
+pub(crate) use request::read_headers;
+pub use resolve::{Lookup, SystemLookup};
+pub use text::{decode, mime_type};
