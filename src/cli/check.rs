@@ -37,7 +37,7 @@ pub(super) fn check(args: &Args) -> Status {
     for file in &files {
         let catalog = match host::catalog(file) {
             Ok(catalog) => catalog,
-            Err(why) => return misused(why),
+            Err(status) => return status,
         };
         let mut analysis = analyze(file.clone(), &catalog, &DiskLoader);
         if args.fix {

@@ -1,32 +1,39 @@
 //! What a file is checked against and run with: the project it stands in.
 
-use std::sync::Arc;
+use std::path::Path;
 
-use crate::run::{Engine, Tool};
+use super::files::STDIN;
+use super::output::{Status, misused};
+use super::report::{self, Format};
+use crate::project::{EngineOptions, Project};
+use crate::run::Engine;
 use crate::source::SourceFile;
-use crate::tools::{Unconfigured, standard};
 use crate::types::Catalog;
 
-/// What the command line asks of an engine, beyond what the project says.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wishes {
-    /// Addresses of private networks may be reached.
-    pub(super) allow_private: bool,
+/// The project of a file; standard input belongs to the current folder's.
+///
+/// # Errors
+/// [`Status::Misused`], once what is wrong with the project's configuration was said.
+pub(super) fn project(file: &SourceFile) -> Result<Project, Status> {
+    let at = if file.name() == STDIN { Path::new(".") } else { Path::new(file.name()) };
+    Project::load(at).map_err(|found| {
+        report::diagnostics(&found.list, &found.sources, Format::Human);
+        Status::Misused
+    })
 }
 
 /// The tools that the file's project knows.
 ///
 /// # Errors
-/// What is wrong with the project's configuration.
-pub(super) fn catalog(_file: &SourceFile) -> Result<Catalog, String> {
-    Ok(standard::catalog())
+/// As [`project`].
+pub(super) fn catalog(file: &SourceFile) -> Result<Catalog, Status> {
+    Ok(project(file)?.catalog())
 }
 
 /// An engine for the file's project.
 ///
 /// # Errors
-/// What is wrong with the project's configuration.
-pub(super) fn engine(_file: &SourceFile, _wishes: &Wishes) -> Result<Engine, String> {
-    let tools = standard::signatures().map(|signature| Arc::new(Unconfigured::new(Arc::clone(signature))) as Arc<dyn Tool>);
-    Engine::builder().tools(tools).build().map_err(|why| why.to_string())
+/// As [`project`].
+pub(super) fn engine(file: &SourceFile, options: EngineOptions) -> Result<Engine, Status> {
+    project(file)?.engine_builder(options).build().map_err(misused)
 }

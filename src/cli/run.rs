@@ -13,6 +13,7 @@ use super::report;
 use super::{files, host};
 use crate::compile::compile;
 use crate::program::{Flow, Program};
+use crate::project::EngineOptions;
 use crate::run::{Engine, FieldError, InputError, Run, RunError, StartError};
 use crate::source::{DiskLoader, SourceFile};
 use crate::value::{ErrorKind, Value};
@@ -94,9 +95,10 @@ pub(super) fn run(args: Args) -> Status {
     };
     // Options that stand behind FILE are not known yet; the engine only needs to know about private networks.
     let private = args.options.allow_private || args.rest.iter().any(|arg| arg == "--allow-private");
-    let engine = match host::engine(&file, &host::Wishes { allow_private: private }) {
+    let options = EngineOptions { allow_private: private, ..EngineOptions::default() };
+    let engine = match host::engine(&file, options) {
         Ok(engine) => engine,
-        Err(why) => return misused(why),
+        Err(status) => return status,
     };
     let program = match compile(file.clone(), engine.catalog(), &DiskLoader) {
         Ok(program) => Arc::new(program),

@@ -55,7 +55,7 @@ pub(super) fn test(args: &Args) -> Status {
 }
 
 fn test_file(file: &SourceFile, filter: Option<&str>, tally: &mut Tally, broken: &mut Gathered) -> Result<(), Status> {
-    let catalog = host::catalog(file).map_err(misused)?;
+    let catalog = host::catalog(file)?;
     let program = match compile(file.clone(), &catalog, &DiskLoader) {
         Ok(program) => Arc::new(program),
         Err(found) => {

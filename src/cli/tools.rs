@@ -44,7 +44,7 @@ pub(super) fn tools(args: &Args) -> Status {
     let file = SourceFile::new(args.project.join("x.flow").to_string_lossy().as_ref(), "");
     let catalog = match host::catalog(&file) {
         Ok(catalog) => catalog,
-        Err(why) => return misused(why),
+        Err(status) => return status,
     };
     match &args.what {
         Some(What::Show { tool }) => show(tool, &catalog, args.json),
