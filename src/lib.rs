@@ -8,6 +8,7 @@ pub mod check;
 pub mod cli;
 pub mod compile;
 pub mod diagnostic;
+pub mod format;
 pub mod program;
 #[cfg(feature = "project")]
 pub mod project;
