@@ -10,9 +10,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Map, Value as Json};
 
 use super::files;
-use crate::program::{Expr, Flow, ListItem, Param};
+use crate::program::{Constant, Expr, Flow, ListItem, Param};
 use crate::run::FieldError;
 use crate::types::{Literal, Text, Type};
+use crate::value::{Value, format_duration};
 
 /// Flags of `flowc run` itself: a parameter of such a name has none.
 const TAKEN: [&str; 7] = ["input", "events", "format", "allow-private", "param", "help", "version"];
@@ -87,6 +88,7 @@ fn help(param: &Param) -> String {
 /// A default as the language writes it, where it is plain data.
 fn default_text(default: &Expr) -> Option<String> {
     match default {
+        Expr::Const(Constant(Value::Duration(millis))) => Some(format_duration(*millis)),
         Expr::Const(constant) => Some(constant.0.to_json_text()),
         Expr::Neg(of, _) => Some(format!("-{}", default_text(of)?)),
         Expr::Coerce(of, _) => default_text(of),

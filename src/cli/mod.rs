@@ -4,8 +4,10 @@
 
 mod check;
 mod completions;
+mod demo;
 mod explain;
 mod files;
+mod fmt;
 mod host;
 mod input;
 mod markdown;
@@ -36,10 +38,12 @@ struct Cli {
 enum Command {
     New(new::Args),
     Check(check::Args),
+    Fmt(fmt::Args),
     Run(run::Args),
     Test(test::Args),
     Tools(tools::Args),
     Explain(explain::Args),
+    Demo(demo::Args),
     Completions(completions::Args),
 }
 
@@ -48,10 +52,12 @@ pub fn main() -> ExitCode {
     let status: Status = match Cli::parse().command {
         Command::New(args) => new::new(&args),
         Command::Check(args) => check::check(&args),
+        Command::Fmt(args) => fmt::fmt(&args),
         Command::Run(args) => run::run(args),
         Command::Test(args) => test::test(&args),
         Command::Tools(args) => tools::tools(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Demo(args) => demo::demo(&args),
         Command::Completions(args) => completions::completions(&args),
     };
     status.into()

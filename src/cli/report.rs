@@ -65,10 +65,11 @@ fn human(diagnostic: &Diagnostic, sources: &Sources) -> String {
 }
 
 /// Why a run failed: the step, its path, the kind, the attempts, and the place in the source.
-pub(super) fn failure(error: &RunError, title: Option<&str>, program: &Program) -> String {
+/// `what` failed where it was no step: `the flow`.
+pub(super) fn failure(error: &RunError, what: &str, title: Option<&str>, program: &Program) -> String {
     let mut text = String::new();
     let head = if error.step.is_empty() {
-        "the flow failed".to_owned()
+        format!("{what} failed")
     } else {
         let title = title.filter(|title| *title != error.step).map(|title| format!(" ({title})")).unwrap_or_default();
         format!("step `{}`{title} failed", error.step)

@@ -133,9 +133,7 @@ fn settle(
     let flow = choose(program, named.as_deref(), file).map_err(|why| {
         if before.help || rest.iter().any(|arg| arg == "--help" || arg == "-h") { help(None) } else { misused(why) }
     })?;
-    let command = Options::augment_args(clap::Command::new("flowc run").no_binary_name(true).disable_help_flag(true));
-    let command = input::flags(command, flow).override_usage(format!("flowc run {} {} [OPTIONS]", file.name(), flow.name));
-    let matches = command.try_get_matches_from(rest).map_err(|why| {
+    let matches = parameters(flow, file).try_get_matches_from(rest).map_err(|why| {
         let _ = why.print();
         Status::Misused
     })?;
@@ -154,6 +152,14 @@ fn settle(
     }
     let input = Value::from(serde_json::Value::Object(given.fields));
     Ok((Job { program: Arc::clone(program), flow: flow.name.to_string(), engine, options }, input))
+}
+
+/// The flow as a command: its parameters, then the flags of `run`.
+fn parameters(flow: &Flow, file: &SourceFile) -> clap::Command {
+    let command = clap::Command::new("flowc run").no_binary_name(true).disable_help_flag(true);
+    let usage = format!("flowc run {} {} [--PARAMETER VALUE]…", file.name(), flow.name);
+    let command = input::flags(command, flow).override_usage(usage);
+    Options::augment_args(command.next_help_heading("Options"))
 }
 
 /// What cannot be read, and what is not there at all.
@@ -214,8 +220,7 @@ fn help(flow: Option<(&Flow, &SourceFile)>) -> Status {
         None => run,
         Some((flow, file)) => {
             let about = flow.doc.trim().to_owned();
-            let command = Options::augment_args(clap::Command::new("run").disable_help_flag(true)).about(about);
-            input::flags(command, flow).override_usage(format!("flowc run {} {} [OPTIONS]", file.name(), flow.name))
+            parameters(flow, file).about(about)
         }
     };
     out(command.term_width(super::output::columns()).clone().render_help().to_string().trim_end());
@@ -362,10 +367,15 @@ fn conclude(end: Result<Value, RunError>, progress: &Progress, job: &Job) -> Sta
             err(serde_json::json!({ "error": error }));
             if error.kind == ErrorKind::Cancelled { Status::Interrupted } else { Status::Failed }
         }
-        Err(error) if error.kind == ErrorKind::Cancelled && error.step.is_empty() => Status::Interrupted,
-        Err(error) => {
-            err(report::failure(&error, progress.label(&error.step), &job.program).trim_end());
-            Status::Failed
-        }
+        Err(error) => failed(&error, progress, &job.program),
     }
+}
+
+/// Says why a run failed; one that was asked to end has said so itself.
+pub(super) fn failed(error: &RunError, progress: &Progress, program: &Program) -> Status {
+    if error.kind == ErrorKind::Cancelled && error.step.is_empty() {
+        return Status::Interrupted;
+    }
+    err(report::failure(error, "the flow", progress.label(&error.step), program).trim_end());
+    Status::Failed
 }

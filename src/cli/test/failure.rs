@@ -32,7 +32,7 @@ pub(super) fn show(failure: &TestFailure, program: &Program) -> String {
             let _ = writeln!(text, "  called with {}", args.to_json_text());
             let _ = writeln!(text, "  help: add `mock {tool}(_) => …` to the test");
         }
-        TestFailure::Failed(error) => text.push_str(&report::failure(error, None, program)),
+        TestFailure::Failed(error) => text.push_str(&report::failure(error, "the test", None, program)),
     }
     indent(text.trim_end())
 }
