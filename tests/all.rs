@@ -3,6 +3,8 @@
 #[cfg(feature = "cli")]
 #[path = "all/cli/mod.rs"]
 mod cli;
+#[path = "all/docs.rs"]
+mod docs;
 #[path = "all/schemas.rs"]
 mod schemas;
 #[path = "all/tidy.rs"]
