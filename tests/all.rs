@@ -16,3 +16,8 @@ mod outputs;
 mod schemas;
 #[path = "all/tidy.rs"]
 mod tidy;
+#[cfg(feature = "web")]
+#[path = "all/tools.rs"]
+mod tools;
+#[path = "all/tools_reference.rs"]
+mod tools_reference;

@@ -17,6 +17,7 @@ proptest! {
     #![proptest_config(ProptestConfig {
         cases: std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200),
         max_shrink_iters: 4_000,
+        failure_persistence: None,
         ..ProptestConfig::default()
     })]
 
@@ -104,7 +105,7 @@ struct Generator {
     /// The vars among them that may be set here.
     vars: Vec<(String, Ty)>,
     names: usize,
-    /// Types that [`Generator::receiver`] needs a function for.
+    /// Types that [`Generator::whole`] needs a function for.
     identities: Vec<Ty>,
     in_flow: bool,
 }
@@ -341,13 +342,14 @@ impl Generator {
     fn matched(&mut self, ty: &Ty, depth: usize) -> String {
         match self.choose(3) {
             0 => {
-                let value = self.word_local();
+                let Some(value) = self.word_local() else { return self.made(ty, depth) };
+                // In each arm it is known to be one word, and another match on it would be an error.
+                let before = self.locals.clone();
+                self.locals.retain(|(local, _)| *local != value);
                 let arms: Vec<String> =
                     WORDS.iter().map(|word| format!("\"{word}\" => {}", self.expr(ty, depth))).collect();
-                match value {
-                    Some(value) => format!("(match {value} {{ {} }})", arms.join(", ")),
-                    None => self.made(ty, depth),
-                }
+                self.locals = before;
+                format!("(match {value} {{ {} }})", arms.join(", "))
             }
             1 => {
                 let number = self.expr(&Ty::Int, depth);
@@ -400,9 +402,9 @@ impl Generator {
     /// `list.reduce(start, (so_far, item) => …)`
     fn reduced(&mut self, ty: &Ty, depth: usize) -> String {
         let item = self.ty(0);
-        let list = self.receiver(&Ty::List(Box::new(item.clone())), depth);
+        let list = self.whole(&Ty::List(Box::new(item.clone())), depth);
         let (so_far, each) = (self.name("a"), self.name("x"));
-        let start = self.local_or_leaf(ty);
+        let start = self.whole(ty, 0);
         self.locals.push((so_far.clone(), ty.clone()));
         self.locals.push((each.clone(), item));
         let body = self.expr(ty, depth.min(1));
@@ -410,15 +412,9 @@ impl Generator {
         format!("{list}.reduce({start}, ({so_far}, {each}) => {body})")
     }
 
-    /// `local`, or a value without parts.
-    fn local_or_leaf(&mut self, ty: &Ty) -> String {
-        let local = self.locals.iter().find(|(_, local)| local == ty).map(|(name, _)| name.clone());
-        local.unwrap_or_else(|| self.leaf(ty))
-    }
-
     /// `T?` of a `T`.
     fn expr_optional(&mut self, ty: &Ty, depth: usize) -> String {
-        let list = self.receiver(&Ty::List(Box::new(ty.clone())), depth);
+        let list = self.whole(&Ty::List(Box::new(ty.clone())), depth);
         match self.choose(4) {
             0 => format!("{list}.first"),
             1 => format!("{list}.get({})", self.expr(&Ty::Int, depth)),
@@ -430,15 +426,15 @@ impl Generator {
                 format!("{list}.find({name} => {test})")
             }
             _ => {
-                let map = self.receiver(&Ty::Map(Box::new(ty.clone())), depth);
+                let map = self.whole(&Ty::Map(Box::new(ty.clone())), depth);
                 format!("{map}[{}]", self.expr(&Ty::Str, depth))
             }
         }
     }
 
-    /// An expression that something is asked of. Its literal alone would not say its whole type (`[null]`, `{ a: 1 }`),
-    /// so it passes through a function that does.
-    fn receiver(&mut self, ty: &Ty, depth: usize) -> String {
+    /// An expression whose type is wanted though nothing says it: what stands before a dot or begins a `reduce`. A
+    /// literal alone would not say its whole type (`[null]`, `{ a: 1 }`), so it passes through a function that does.
+    fn whole(&mut self, ty: &Ty, depth: usize) -> String {
         let local = self.locals.iter().find(|(_, local)| local == ty).map(|(name, _)| name.clone());
         if let Some(local) = local.filter(|_| self.choose(2) == 0) {
             return local;
@@ -507,8 +503,8 @@ impl Generator {
             2 => format!("({} - {} * {})", int(self), int(self), int(self)),
             3 => format!("({} % {})", int(self), int(self)),
             4 => format!("{}.length", self.expr(&Ty::Str, depth)),
-            5 => format!("{}.sum()", self.receiver(&Ty::List(Box::new(Ty::Int)), depth)),
-            6 => format!("{}[{}]", self.receiver(&Ty::List(Box::new(Ty::Int)), depth), int(self)),
+            5 => format!("{}.sum()", self.whole(&Ty::List(Box::new(Ty::Int)), depth)),
+            6 => format!("{}[{}]", self.whole(&Ty::List(Box::new(Ty::Int)), depth), int(self)),
             7 => format!("(-{})", int(self)),
             _ => self.leaf(&Ty::Int),
         }
@@ -520,7 +516,7 @@ impl Generator {
             1 => format!("({} / {})", self.expr(&Ty::Int, depth), self.expr(&Ty::Int, depth)),
             2 => format!("({} + {})", float(self), self.expr(&Ty::Int, depth)),
             3 => format!("({} * {})", float(self), float(self)),
-            4 => format!("({}.avg() ?? 0.0)", self.receiver(&Ty::List(Box::new(Ty::Float)), depth)),
+            4 => format!("({}.avg() ?? 0.0)", self.whole(&Ty::List(Box::new(Ty::Float)), depth)),
             _ => self.leaf(&Ty::Float),
         }
     }
@@ -533,7 +529,7 @@ impl Generator {
             3 => format!("(not {})", bool(self)),
             4 => format!("({} < {})", self.expr(&Ty::Int, depth), self.expr(&Ty::Float, depth)),
             5 => {
-                let list = self.receiver(&Ty::List(Box::new(Ty::Int)), depth);
+                let list = self.whole(&Ty::List(Box::new(Ty::Int)), depth);
                 format!("({} in {list})", self.expr(&Ty::Int, depth))
             }
             6 => format!("{}.contains({})", self.expr(&Ty::Str, depth), self.expr(&Ty::Str, depth)),
@@ -548,7 +544,7 @@ impl Generator {
             1 => format!("({} + {})", string(self), string(self)),
             2 => format!("\"<{{{{{}}}}} {{{{{}}}}}>\"", self.expr(&Ty::Int, depth), string(self)),
             3 => format!("{}.upper()", string(self)),
-            4 => format!("{}.join(\", \")", self.receiver(&Ty::List(Box::new(Ty::Str)), depth)),
+            4 => format!("{}.join(\", \")", self.whole(&Ty::List(Box::new(Ty::Str)), depth)),
             5 => format!("{}.slice({}, {})", string(self), self.leaf(&Ty::Int), self.leaf(&Ty::Int)),
             _ => self.leaf(&Ty::Str),
         }
@@ -565,7 +561,7 @@ impl Generator {
             // The body has no type to take its form from, and a literal that is to be a map needs one.
             3 if !of.has_map() => {
                 let from = self.ty(0);
-                let list = self.receiver(&Ty::List(Box::new(from.clone())), depth);
+                let list = self.whole(&Ty::List(Box::new(from.clone())), depth);
                 let name = self.name("x");
                 self.locals.push((name.clone(), from));
                 let body = self.expr(of, depth);
@@ -573,15 +569,15 @@ impl Generator {
                 format!("{list}.map({name} => {body})")
             }
             4 => {
-                let list = self.receiver(&ty, depth);
+                let list = self.whole(&ty, depth);
                 let name = self.name("x");
                 self.locals.push((name.clone(), of.clone()));
                 let test = self.expr(&Ty::Bool, depth);
                 self.locals.pop();
                 format!("{list}.filter({name} => {test})")
             }
-            5 => format!("{}.take({})", self.receiver(&ty, depth), self.leaf(&Ty::Int)),
-            6 => format!("{}.reverse()", self.receiver(&ty, depth)),
+            5 => format!("{}.take({})", self.whole(&ty, depth), self.leaf(&Ty::Int)),
+            6 => format!("{}.reverse()", self.whole(&ty, depth)),
             _ => self.leaf(&ty),
         }
     }
@@ -591,7 +587,7 @@ impl Generator {
             1 => format!("{{ a: {}, \"b c\": {} }}", self.expr(of, depth), self.expr(of, depth)),
             2 => {
                 let ty = Ty::Map(Box::new(of.clone()));
-                format!("{}.merge({})", self.receiver(&ty, depth), self.expr(&ty, depth))
+                format!("{}.merge({})", self.whole(&ty, depth), self.expr(&ty, depth))
             }
             _ => self.leaf(&Ty::Map(Box::new(of.clone()))),
         }

@@ -145,7 +145,7 @@ flow main(url: url) -> string {
     if title == null {
         fail \"no title\" details { url }
     }
-    step note = memory.store(text: title) undo log.info(\"{{note.id}}\") key \"k\"
+    step note = memory.store(text: title) undo memory.forget(note.id) key \"k\"
     return prev.result.id
 }
 ";
