@@ -1,6 +1,6 @@
 //! The one integration test binary: linking is what costs on small machines.
 
-#[path = "all/tidy.rs"]
-mod tidy;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[path = "all/tidy.rs"]
+mod tidy;

@@ -12,6 +12,12 @@ mod postfix;
 mod record;
 mod template;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
 use crate::program::{Expr, Function, Pattern};
 use crate::run::event::RunError;
 use crate::source::Span;
