@@ -1,5 +1,7 @@
 //! The one integration test binary: linking is what costs on small machines.
 
+#[path = "all/docs.rs"]
+mod docs;
 #[path = "all/schemas.rs"]
 mod schemas;
 #[path = "all/tidy.rs"]
