@@ -2,6 +2,8 @@
 
 #[path = "all/docs.rs"]
 mod docs;
+#[path = "all/methods.rs"]
+mod methods;
 #[path = "all/schemas.rs"]
 mod schemas;
 #[path = "all/tidy.rs"]
