@@ -79,7 +79,8 @@ mod reduce {
     #[divan::bench]
     fn rust(bencher: Bencher<'_, '_>) {
         let data: Vec<i64> = (0..COUNT).collect();
-        bencher.bench_local(|| black_box(&data).iter().try_fold(0_i64, |sum, x| sum.checked_add(x.checked_mul(*x)? % 7)));
+        bencher
+            .bench_local(|| black_box(&data).iter().try_fold(0_i64, |sum, x| sum.checked_add(x.checked_mul(*x)? % 7)));
     }
 }
 

@@ -93,6 +93,7 @@ fn every_example_holds() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+    assert!(holds("test \"wrong\" {\n    assert [1].length == 2\n}\n").is_err());
 }
 
 fn holds(text: &str) -> Result<(), String> {
