@@ -8,3 +8,7 @@ mod methods;
 mod schemas;
 #[path = "all/tidy.rs"]
 mod tidy;
+#[path = "all/tools.rs"]
+mod tools;
+#[path = "all/tools_reference.rs"]
+mod tools_reference;
