@@ -8,6 +8,7 @@ mod methods;
 mod schemas;
 #[path = "all/tidy.rs"]
 mod tidy;
+#[cfg(feature = "web")]
 #[path = "all/tools.rs"]
 mod tools;
 #[path = "all/tools_reference.rs"]
