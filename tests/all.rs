@@ -10,6 +10,8 @@ mod generated;
 mod imports;
 #[path = "all/lower.rs"]
 mod lower;
+#[path = "all/methods.rs"]
+mod methods;
 #[path = "all/outputs.rs"]
 mod outputs;
 #[path = "all/schemas.rs"]
