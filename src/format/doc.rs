@@ -270,7 +270,8 @@ mod tests {
 
     #[test]
     fn comments_wait_for_the_end_of_the_line() {
-        let doc = Doc::concat([Doc::text("a"), Doc::suffix("// why"), Doc::text(","), Doc::hard_line(), Doc::text("b")]);
+        let doc =
+            Doc::concat([Doc::text("a"), Doc::suffix("// why"), Doc::text(","), Doc::hard_line(), Doc::text("b")]);
         assert_eq!(doc.render(10), "a, // why\nb\n");
     }
 

@@ -5,8 +5,8 @@ use super::comments::Line;
 use super::doc::Doc;
 use crate::source::Span;
 use crate::syntax::ast::{
-    Arg, Expr, ExprKind, ExprMatch, Lambda, ListItem, MatchArm, Name, Pattern, PatternField, PatternKind, Postfix, PostfixKind,
-    PrefixOp, RecordField,
+    Arg, Expr, ExprKind, ExprMatch, Lambda, ListItem, MatchArm, Name, Pattern, PatternField, PatternKind, Postfix,
+    PostfixKind, PrefixOp, RecordField,
 };
 use crate::types::BinaryOp;
 
@@ -20,10 +20,11 @@ impl<'a> Printer<'a> {
             ExprKind::Literal(literal) => self.literal(literal, expr.span),
             ExprKind::Name(name) => Doc::text(name.as_str()),
             ExprKind::List(items) => {
-                let lines = self.lines(items, (expr.span.start + 1, expr.span.end), list_item_span, |this, item| match item {
-                    ListItem::Value(value) => this.expr(value),
-                    ListItem::Spread(value) => Doc::concat([Doc::text("..."), this.expr(value)]),
-                });
+                let lines =
+                    self.lines(items, (expr.span.start + 1, expr.span.end), list_item_span, |this, item| match item {
+                        ListItem::Value(value) => this.expr(value),
+                        ListItem::Spread(value) => Doc::concat([Doc::text("..."), this.expr(value)]),
+                    });
                 self.commas("[", lines, "]", false)
             }
             ExprKind::Record(fields) => self.record(fields, expr.span),
@@ -69,9 +70,7 @@ impl<'a> Printer<'a> {
         let inside = (span.start + 1, span.end);
         let lines = self.lines(fields, inside, record_field_span, |this, field| match field {
             RecordField::Value(name, value) if is_shorthand(name, value) => Doc::text(name.text.as_str()),
-            RecordField::Value(name, value) => {
-                Doc::concat([this.field_name(name), Doc::text(": "), this.expr(value)])
-            }
+            RecordField::Value(name, value) => Doc::concat([this.field_name(name), Doc::text(": "), this.expr(value)]),
             RecordField::Spread(value) => Doc::concat([Doc::text("..."), this.expr(value)]),
             RecordField::Fill(_) => Doc::text("..."),
         });
@@ -107,10 +106,15 @@ impl<'a> Printer<'a> {
     fn match_expr(&mut self, matched: &'a ExprMatch, span: Span) -> Doc {
         let value = self.expr(&matched.value);
         let inside = (matched.value.span.end, span.end);
-        let lines = self.lines(&matched.arms, inside, |arm| arm.span, |this, arm| {
-            let head = this.arm_head(arm);
-            Doc::concat([head, this.expr(&arm.body)])
-        });
+        let lines = self.lines(
+            &matched.arms,
+            inside,
+            |arm| arm.span,
+            |this, arm| {
+                let head = this.arm_head(arm);
+                Doc::concat([head, this.expr(&arm.body)])
+            },
+        );
         Doc::concat([Doc::text("match "), value, Doc::text(" "), self.commas("{", lines, "}", true)])
     }
 
@@ -227,7 +231,11 @@ impl<'a> Printer<'a> {
         let fields: Vec<String> = names
             .iter()
             .map(|(field, local)| {
-                if field.text == local.text { field.text.to_string() } else { format!("{}: {}", field.text, local.text) }
+                if field.text == local.text {
+                    field.text.to_string()
+                } else {
+                    format!("{}: {}", field.text, local.text)
+                }
             })
             .collect();
         Doc::text(format!("{{ {} }}", fields.join(", ")))

@@ -5,17 +5,24 @@ use super::comments::Line;
 use super::doc::Doc;
 use super::literals::escape;
 use crate::source::Span;
-use crate::syntax::ast::{Annotation, File, FlowDecl, FnBody, FnDecl, Item, ItemKind, Param, ToolDecl, TypeDecl, TypeExpr, TypeExprKind};
+use crate::syntax::ast::{
+    Annotation, File, FlowDecl, FnBody, FnDecl, Item, ItemKind, Param, ToolDecl, TypeDecl, TypeExpr, TypeExprKind,
+};
 
 impl<'a> Printer<'a> {
     pub(super) fn file(&mut self, file: &'a File) -> Doc {
         let end = self.text.len() as u32 + 1;
         let mut kinds = Vec::new();
-        let mut lines = self.lines(&file.items, (0, end), |item| item.span, |this, item| {
-            let doc = this.item(item);
-            kinds.push((kind(item), doc.is_forced()));
-            doc
-        });
+        let mut lines = self.lines(
+            &file.items,
+            (0, end),
+            |item| item.span,
+            |this, item| {
+                let doc = this.item(item);
+                kinds.push((kind(item), doc.is_forced()));
+                doc
+            },
+        );
         part_items(&mut lines, &kinds);
         Self::stack(lines)
     }
@@ -29,7 +36,8 @@ impl<'a> Printer<'a> {
             ItemKind::Use(import) => {
                 let span = Span { end: import.path_span.start, ..item.span };
                 let inside = (import.names.first().map_or(span.start, |name| name.span.start), span.end);
-                let lines = self.lines(&import.names, inside, |name| name.span, |_, name| Doc::text(name.text.as_str()));
+                let lines =
+                    self.lines(&import.names, inside, |name| name.span, |_, name| Doc::text(name.text.as_str()));
                 let names = self.commas("{", lines, "}", true);
                 Doc::concat([Doc::text("use "), names, Doc::text(" from "), self.plain(&import.path, import.path_span)])
             }
@@ -163,7 +171,9 @@ fn part_items(lines: &mut [Line], kinds: &[(&'static str, bool)]) {
             continue;
         }
         let joined = match (at.checked_sub(1).and_then(|before| kinds.get(before)), kinds.get(at)) {
-            (Some((before, false)), Some((kind, false))) => before == kind && matches!(*kind, "use" | "type" | "tool" | "fn"),
+            (Some((before, false)), Some((kind, false))) => {
+                before == kind && matches!(*kind, "use" | "type" | "tool" | "fn")
+            }
             _ => false,
         };
         line.blank |= after_item && !joined;

@@ -26,10 +26,14 @@ impl<'a> Printer<'a> {
             return self.spelled(expr);
         }
         if !source.starts_with("\"\"\"") {
-            let pieces = if holes.is_empty() { vec![Piece::Text(source.to_owned())] } else { self.pieces(expr.span, 1, &holes) };
-            let text: String = pieces.into_iter().map(|piece| match piece {
-                Piece::Text(text) | Piece::Hole(text) => text,
-            }).collect();
+            let pieces =
+                if holes.is_empty() { vec![Piece::Text(source.to_owned())] } else { self.pieces(expr.span, 1, &holes) };
+            let text: String = pieces
+                .into_iter()
+                .map(|piece| match piece {
+                    Piece::Text(text) | Piece::Hole(text) => text,
+                })
+                .collect();
             return Doc::text(text);
         }
         if self.in_hole {

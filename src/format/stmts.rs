@@ -4,8 +4,8 @@ use super::Printer;
 use super::doc::Doc;
 use crate::source::Span;
 use crate::syntax::ast::{
-    Action, ActionKind, Block, Call, Clause, ClauseKind, Expr, For, If, LetPattern, Match, MatchArm, Mock, MockAnswer, MockArgs,
-    Name, Range, Repeat, Step, Stmt, StmtKind, Try, TypeExpr,
+    Action, ActionKind, Block, Call, Clause, ClauseKind, Expr, For, If, LetPattern, Match, MatchArm, Mock, MockAnswer,
+    MockArgs, Name, Range, Repeat, Step, Stmt, StmtKind, Try, TypeExpr,
 };
 
 impl<'a> Printer<'a> {
@@ -46,13 +46,16 @@ impl<'a> Printer<'a> {
                 let name = match pattern {
                     LetPattern::Name(name) => Doc::text(name.text.as_str()),
                     LetPattern::Record(fields) => {
-                        let names: Vec<(&Name, &Name)> = fields.iter().map(|field| (&field.field, &field.name)).collect();
+                        let names: Vec<(&Name, &Name)> =
+                            fields.iter().map(|field| (&field.field, &field.name)).collect();
                         Self::let_fields(&names)
                     }
                 };
                 self.binding("let ", name, ty.as_ref(), value)
             }
-            StmtKind::Var { name, ty, value } => self.binding("var ", Doc::text(name.text.as_str()), ty.as_ref(), value),
+            StmtKind::Var { name, ty, value } => {
+                self.binding("var ", Doc::text(name.text.as_str()), ty.as_ref(), value)
+            }
             StmtKind::Set { name, value, .. } => self.binding("set ", Doc::text(name.text.as_str()), None, value),
             StmtKind::Step(step) => self.step(step),
             StmtKind::Block(action) => self.action(action),
@@ -147,7 +150,9 @@ impl<'a> Printer<'a> {
         let is_call = match &step.action.kind {
             ActionKind::Call(_) => true,
             ActionKind::Try(attempt) => {
-                matches!(attempt.action.kind, ActionKind::Call(_)) && attempt.catch.is_none() && attempt.finally.is_none()
+                matches!(attempt.action.kind, ActionKind::Call(_))
+                    && attempt.catch.is_none()
+                    && attempt.finally.is_none()
             }
             _ => false,
         };
@@ -158,7 +163,8 @@ impl<'a> Printer<'a> {
         // All on one line; else the call on one line and the clauses below it; else the clauses behind the broken call.
         let flat = Doc::concat([action.clone(), below(Doc::line)]);
         let clauses_below = Doc::concat([action, below(Doc::hard_line)]);
-        let layouts = if flat.is_forced() { clauses_below } else { Doc::choice(flat, Doc::choice(clauses_below, behind)) };
+        let layouts =
+            if flat.is_forced() { clauses_below } else { Doc::choice(flat, Doc::choice(clauses_below, behind)) };
         Doc::concat([head, layouts])
     }
 
@@ -250,10 +256,15 @@ impl<'a> Printer<'a> {
     fn match_action(&mut self, matched: &'a Match, span: Span) -> Doc {
         let head = Doc::concat([Doc::text("match "), self.expr(&matched.value)]);
         let inside = (matched.value.span.end, span.end);
-        let lines = self.lines(&matched.arms, inside, |arm| arm.span, |this, arm: &'a MatchArm<Block>| {
-            let head = this.arm_head(arm);
-            Doc::concat([head, this.arm_block(&arm.body)])
-        });
+        let lines = self.lines(
+            &matched.arms,
+            inside,
+            |arm| arm.span,
+            |this, arm: &'a MatchArm<Block>| {
+                let head = this.arm_head(arm);
+                Doc::concat([head, this.arm_block(&arm.body)])
+            },
+        );
         if lines.is_empty() {
             return Doc::concat([head, Doc::text(" {}")]);
         }

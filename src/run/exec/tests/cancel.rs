@@ -187,9 +187,10 @@ fn every_completed_undo_ran(told: &[String], ended: &Ended) {
                 _ => false,
             })
     };
-    let due: Vec<_> = of("completed ").into_iter().filter(succeeded).map(|path| format!("{path}~undo")).collect();
+    let mut due: Vec<_> = of("completed ").into_iter().filter(succeeded).map(|path| format!("{path}~undo")).collect();
+    due.sort_unstable();
     let undone: Vec<_> = of("started ").into_iter().filter(|path| path.ends_with("~undo")).collect();
-    assert_eq!(undone, due);
+    assert_eq!(undone, due, "{told:#?}");
     let compensated = ended.calls().iter().filter(|call| call.starts_with("compensate ")).count();
     assert_eq!(compensated, undone.len());
 }
