@@ -2,3 +2,7 @@
 
 #[path = "all/tidy.rs"]
 mod tidy;
+#[path = "all/docs.rs"]
+mod docs;
+#[path = "all/schemas.rs"]
+mod schemas;
