@@ -1,8 +1,8 @@
 //! The one integration test binary: linking is what costs on small machines.
 
-#[path = "all/tidy.rs"]
-mod tidy;
 #[path = "all/docs.rs"]
 mod docs;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[path = "all/tidy.rs"]
+mod tidy;

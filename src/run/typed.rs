@@ -92,7 +92,8 @@ pub struct TypedTool<A, R, F> {
 
 impl<A: JsonSchema, R: JsonSchema, F> TypedTool<A, R, F> {
     fn new(name: &str, doc: &str, function: F) -> Self {
-        let schema = |generator: SchemaGenerator, root: fn(SchemaGenerator) -> schemars::Schema| root(generator).to_value();
+        let schema =
+            |generator: SchemaGenerator, root: fn(SchemaGenerator) -> schemars::Schema| root(generator).to_value();
         let input = schema(SchemaSettings::draft2020_12().for_deserialize().into_generator(), |generator| {
             generator.into_root_schema_for::<A>()
         });
@@ -154,11 +155,51 @@ where
     fn call<'a>(&'a self, args: Value, context: ToolContext<'a>) -> BoxFuture<'a, Result<Value, ToolError>> {
         let typed = serde_json::from_value::<A>(serde_json::Value::from(&args));
         Box::pin(async move {
-            let invalid = |what: &str, why: serde_json::Error| ToolError::new(ErrorKind::Invalid, format!("{what}: {why}"));
+            let invalid =
+                |what: &str, why: serde_json::Error| ToolError::new(ErrorKind::Invalid, format!("{what}: {why}"));
             let args = typed.map_err(|why| invalid("the arguments do not fit", why))?;
             let result = self.function.call(args, context).await?;
             let json = serde_json::to_value(result).map_err(|why| invalid("the result cannot be written", why))?;
             Ok(Value::from(json))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Engine;
+
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Find {
+        /// Whom to look for.
+        email: String,
+        limit: Option<u32>,
+    }
+
+    #[derive(serde::Serialize, schemars::JsonSchema)]
+    struct Customer {
+        id: u64,
+        name: Option<String>,
+    }
+
+    fn find() -> impl Tool + 'static {
+        tool("crm.find", "Finds a customer.", |args: Find| async move {
+            let id = u64::from(args.limit.unwrap_or(1));
+            Ok(vec![Customer { id, name: Some(args.email) }])
+        })
+        .read_only()
+    }
+
+    #[test]
+    fn the_signature_comes_from_the_types() {
+        let signature = find().signature();
+        assert_eq!(signature.params.len(), 2);
+        assert!(signature.find("email").is_some_and(|param| param.required && param.doc == "Whom to look for."));
+        assert!(signature.find("limit").is_some_and(|param| !param.required));
+        assert_eq!(signature.result.to_string(), "list<{ id: int, name: string? }>");
+        assert_eq!(signature.annotations.read_only, Some(true));
+        assert!(Engine::builder().tool(find()).build().is_ok());
+        assert!(Engine::builder().tool(find()).tool(find()).build().is_err());
     }
 }
