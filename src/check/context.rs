@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use crate::check::exits::Body;
 use crate::check::items::Declared;
 use crate::check::{Checked, ItemRef, Resolution, Unit};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Fix};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::NodeId;
 use crate::types::{Catalog, Text, Type};
@@ -44,6 +44,12 @@ pub(crate) struct Checker<'a> {
     pub(crate) body: Body,
     /// Whether the body of a test is at hand: `calls(tool)` stands only there.
     pub(crate) in_test: bool,
+    /// How to mend a call of a tool or flow that is the whole of this expression: set by the statement it stands in.
+    pub(crate) effect_fix: Option<(NodeId, Fix)>,
+    /// How often a nearest name was searched for.
+    pub(crate) suggestions: u32,
+    /// How many lambdas around this place are being checked a second time.
+    pub(crate) second_tries: u32,
     /// Whether a mock's answer is at hand: `...` in a record stands only there.
     pub(crate) filling: bool,
 }
@@ -142,6 +148,9 @@ impl<'a> Checker<'a> {
             in_test: false,
             body: Body::default(),
             filling: false,
+            effect_fix: None,
+            suggestions: 0,
+            second_tries: 0,
         }
     }
 
@@ -244,25 +253,36 @@ impl<'a> Checker<'a> {
         Some(local)
     }
 
-    /// The type of a place as it is known here: the newest fact about it, or the field of what is known of its
-    /// parent.
-    pub(crate) fn place_type(&self, place: &Place) -> Type {
-        self.known(place.local, &place.path)
+    /// The newest fact about a place itself.
+    pub(crate) fn fact(&self, local: NodeId, path: &[Text]) -> Option<&Type> {
+        let newest = self.fact_index.get(&local)?.iter().rev().filter_map(|at| self.facts.get(*at as usize));
+        newest.into_iter().find(|fact| fact.place.path == path).map(|fact| &fact.ty)
     }
 
-    fn known(&self, local: NodeId, path: &[Text]) -> Type {
-        let facts = self.fact_index.get(&local).map_or(&[][..], Vec::as_slice);
-        let newest = facts.iter().rev().filter_map(|at| self.facts.get(*at as usize));
-        // The newest fact about the place itself or about what holds it: an older one about the field was already
-        // part of what was known when the newer one was found.
-        for fact in newest {
-            if fact.place.path == path {
-                return fact.ty.clone();
-            }
-        }
-        match path.split_last() {
-            None => self.out.ty(local).clone(),
-            Some((last, parent)) => self.known(local, parent).field(last).unwrap_or(Type::Error),
-        }
+    /// Whether anything is known of a local or what is inside it.
+    pub(crate) fn has_facts(&self, local: NodeId) -> bool {
+        self.fact_index.get(&local).is_some_and(|facts| !facts.is_empty())
     }
+
+    /// The type of a place as it is known here.
+    pub(crate) fn place_type(&self, place: &Place) -> Type {
+        let mut known = self.fact(place.local, &[]).unwrap_or_else(|| self.out.ty(place.local)).clone();
+        for (at, name) in place.path.iter().enumerate() {
+            let nullable = known.allows_null();
+            let field = known.without_null().field(name).unwrap_or(Type::Error);
+            let field = if nullable { field.or_null() } else { field };
+            let path = place.path.get(..=at).unwrap_or_default();
+            known = match self.fact(place.local, path) {
+                Some(fact) => sharper(fact, field),
+                None => field,
+            };
+        }
+        known
+    }
+}
+
+/// The sharper of what is known of a field: by a fact about it, or from what holds it, of which more may have become
+/// known since.
+pub(crate) fn sharper(fact: &Type, field: Type) -> Type {
+    if field.fits(fact) && field != Type::Error { field } else { fact.clone() }
 }

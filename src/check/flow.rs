@@ -35,7 +35,6 @@ impl<'a> Checker<'a> {
                     self.test(test);
                 }
             }
-            self.unused_imports(unit);
         }
         self.unused_results();
     }

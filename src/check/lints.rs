@@ -2,15 +2,13 @@
 
 use rustc_hash::FxHashSet;
 
+use crate::check::Resolution;
 use crate::check::clause::Clauses;
 use crate::check::context::{Checker, Local};
-use crate::check::walk::{self, Visitor};
-use crate::check::{Resolution, Unit};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{
-    Action, ActionKind, Block, Call, Expr, ExprKind, For, ItemKind, ListItem, NodeId, PostfixKind, Step, StmtKind,
-    TypeExpr, TypeExprKind,
+    Action, ActionKind, Block, Call, Expr, ExprKind, For, ListItem, NodeId, PostfixKind, Step, StmtKind,
 };
 use crate::types::{Text, Type};
 
@@ -41,26 +39,6 @@ const NOT_LONGER: [&str; 14] = [
 ];
 
 impl Checker<'_> {
-    /// Warns of imports that nothing names.
-    pub(crate) fn unused_imports(&mut self, unit: &Unit) {
-        let mut mentions = Mentions::default();
-        for item in &unit.tree.items {
-            walk::item(item, &mut mentions);
-        }
-        for item in &unit.tree.items {
-            let ItemKind::Use(import) = &item.kind else { continue };
-            for name in &import.names {
-                let known = self.items.get(&unit.id).is_some_and(|names| names.contains_key(&name.text));
-                if known && !mentions.names.contains(&name.text) {
-                    self.report(
-                        Diagnostic::new(Code::UNUSED, name.span, format!("`{}` is imported and never used", name.text))
-                            .help("remove it from the `use`"),
-                    );
-                }
-            }
-        }
-    }
-
     /// Remembers a step that nothing read when its scope ends.
     pub(crate) fn unread_step(&mut self, local: &Local) {
         if self.body.reads_only.contains(&local.id) {
@@ -257,30 +235,6 @@ impl History<'_, '_> {
                 }
             }
             ActionKind::Error => done,
-        }
-    }
-}
-
-/// The names that a file mentions.
-#[derive(Default)]
-struct Mentions {
-    names: FxHashSet<Text>,
-}
-
-impl Visitor for Mentions {
-    fn expr(&mut self, expr: &Expr) {
-        if let ExprKind::Name(name) = &expr.kind {
-            self.names.insert(name.clone());
-        }
-    }
-
-    fn call(&mut self, call: &Call) {
-        self.names.insert(call.callee.text.clone());
-    }
-
-    fn type_expr(&mut self, ty: &TypeExpr) {
-        if let TypeExprKind::Name { name, .. } = &ty.kind {
-            self.names.insert(name.text.clone());
         }
     }
 }

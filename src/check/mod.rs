@@ -10,14 +10,24 @@ mod context;
 mod effects;
 mod exits;
 mod expr;
+mod fit;
 mod flow;
 mod items;
+mod lambda;
 mod lints;
+mod literal;
 mod matches;
+mod method;
+mod names;
 mod narrow;
+mod operator;
+mod postfix;
+mod record;
 mod step;
 mod stmt;
+mod template;
 mod tests;
+mod types;
 mod walk;
 
 use std::sync::Arc;
@@ -120,7 +130,10 @@ pub fn check(units: &[Unit], catalog: &Catalog, nodes: usize) -> Checked {
     let mut checker = Checker::new(units, catalog, nodes);
     checker.items();
     checker.item_bodies();
+    checker.unused_imports();
     let mut checked = checker.out;
     checked.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.file, diagnostic.span.start));
+    // What was checked twice, as a lambda may be, is said once.
+    checked.diagnostics.dedup();
     checked
 }

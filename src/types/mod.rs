@@ -187,15 +187,17 @@ impl Type {
     }
 
     /// `A | B | …`: flattened, without duplicates or `never`; a literal beside its base type, and whatever stands
-    /// beside `error`, is absorbed. One member left is that member, none is [`Type::Never`].
+    /// beside `error` or `json`, is absorbed; `true | false` is `bool`. One member left is that member, none is [`Type::Never`].
     pub fn union(of: impl IntoIterator<Item = Type>) -> Type {
         let mut members: Vec<Type> = Vec::new();
+        let mut json = false;
         let mut pending: Vec<Type> = of.into_iter().collect();
         pending.reverse();
         while let Some(ty) = pending.pop() {
             match ty {
                 Type::Never => {}
                 Type::Error => return Type::Error,
+                Type::Json => json = true,
                 Type::Union(union) => pending.extend(union.members.iter().rev().cloned()),
                 ty if members.contains(&ty) => {}
                 Type::Literal(ref literal) if members.contains(&literal.base()) => {}
@@ -204,6 +206,14 @@ impl Type {
                     members.push(ty);
                 }
             }
+        }
+        if json {
+            return Type::Json;
+        }
+        let both = [true, false].map(|bool| Type::Literal(Literal::Bool(bool)));
+        if members.len() > 1 && both.iter().all(|bool| members.contains(bool)) {
+            members.retain(|member| !both.contains(member));
+            members.push(Type::Bool);
         }
         match members.len() {
             0 => Type::Never,
@@ -265,12 +275,30 @@ impl Type {
         }
     }
 
-    /// A literal's base type; any other type is its own.
+    /// The type that a value of it may vary in: a literal's base type, also inside lists and unnamed records, so that
+    /// `0` is an int and `{ n: 0 }` a `{ n: int }`. Unions and named records are what they are.
     #[must_use]
     pub fn widen(&self) -> Type {
         match self {
             Type::Literal(literal) => literal.base(),
+            Type::List(of) if of.can_widen() => Type::list(of.widen()),
+            Type::Map(of) if of.can_widen() => Type::map(of.widen()),
+            Type::Record(record) if self.can_widen() => Type::record(
+                record
+                    .fields
+                    .iter()
+                    .map(|(name, field)| (name.clone(), Field { ty: field.ty.widen(), ..field.clone() })),
+            ),
             other => other.clone(),
+        }
+    }
+
+    fn can_widen(&self) -> bool {
+        match self {
+            Type::Literal(_) => true,
+            Type::List(of) | Type::Map(of) => of.can_widen(),
+            Type::Record(record) => record.name.is_none() && record.fields.values().any(|field| field.ty.can_widen()),
+            _ => false,
         }
     }
 
