@@ -1,13 +1,16 @@
 //! The one integration test binary: linking is what costs on small machines.
 
-#[cfg(feature = "cli")]
-#[path = "all/cli/mod.rs"]
-mod cli;
 #[path = "all/docs.rs"]
 mod docs;
 #[path = "all/run.rs"]
 mod run;
+#[path = "all/methods.rs"]
+mod methods;
 #[path = "all/schemas.rs"]
 mod schemas;
 #[path = "all/tidy.rs"]
 mod tidy;
+#[path = "all/tools.rs"]
+mod tools;
+#[path = "all/tools_reference.rs"]
+mod tools_reference;
