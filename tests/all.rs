@@ -2,10 +2,10 @@
 
 #[path = "all/docs.rs"]
 mod docs;
-#[path = "all/run.rs"]
-mod run;
 #[path = "all/methods.rs"]
 mod methods;
+#[path = "all/run.rs"]
+mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
 #[path = "all/tidy.rs"]

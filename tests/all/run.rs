@@ -67,9 +67,9 @@ fn explain(program: &Program, failure: &TestFailure) -> String {
     let sources = program.source_files();
     match failure {
         TestFailure::Assert { span, sides } => {
-            let sides = sides.as_ref().map(|(left, right)| {
-                format!("\n  left:  {}\n  right: {}", left.to_json_text(), right.to_json_text())
-            });
+            let sides = sides
+                .as_ref()
+                .map(|(left, right)| format!("\n  left:  {}\n  right: {}", left.to_json_text(), right.to_json_text()));
             format!("{}: `{}` does not hold{}", sources.locate(*span), sources.slice(*span), sides.unwrap_or_default())
         }
         TestFailure::Unmocked { tool, path, args, .. } => {
