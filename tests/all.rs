@@ -10,6 +10,7 @@ mod run;
 mod schemas;
 #[path = "all/tidy.rs"]
 mod tidy;
+#[cfg(feature = "web")]
 #[path = "all/tools.rs"]
 mod tools;
 #[path = "all/tools_reference.rs"]
