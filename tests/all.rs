@@ -14,6 +14,8 @@ mod lower;
 mod methods;
 #[path = "all/outputs.rs"]
 mod outputs;
+#[path = "all/run.rs"]
+mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
 #[path = "all/tidy.rs"]

@@ -55,15 +55,17 @@ flow main(a: int) {
 #[test]
 fn branches_capture_what_they_read() {
     let text = "
+tool web.page(url: url) -> { title: string }
+
 flow main(urls: list<url>, limit: int = 4) {
     let unused = limit * 2
     let prefix = \"page \"
     step pages = parallel for url, at in urls limit limit {
-        step page \"{{prefix}}{{at}}\" = web.scrape(url)
+        step page \"{{prefix}}{{at}}\" = web.page(url)
         yield page.title
     }
     parallel {
-        step a = web.scrape(\"https://a.example\") when unused > limit
+        step a = web.page(\"https://a.example\") when unused > limit
         step b = time.sleep(1s)
     }
     emit a
@@ -136,16 +138,20 @@ fn collect(json: &serde_json::Value, into: &mut Vec<String>) {
 #[test]
 fn steps_carry_their_clauses() {
     let text = "
+tool web.page(url: url) -> { title: string }
+tool shop.book(text: string) -> { id: string }
+tool shop.cancel(id: string)
+
 @budget(usd: 0.50, calls: 100, tokens: 200_000)
 @timeout(5m)
 @trigger(\"do {url}\")
 flow main(url: url) -> string {
-    step page = try web.scrape(url) retry 2 backoff 1s..10s on \"timeout\", \"network\" timeout 20s when url.scheme == \"https\"
+    step page = try web.page(url) retry 2 backoff 1s..10s on \"timeout\", \"network\" timeout 20s when url.scheme == \"https\"
     let title = page?.result?.title
     if title == null {
         fail \"no title\" details { url }
     }
-    step note = memory.store(text: title) undo memory.forget(note.id) key \"k\"
+    step note = shop.book(text: title) undo shop.cancel(note.id) key \"k\"
     return prev.result.id
 }
 ";
