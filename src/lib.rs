@@ -6,6 +6,7 @@ pub mod builtins;
 pub mod check;
 pub mod compile;
 pub mod diagnostic;
+pub mod format;
 pub mod plan;
 pub mod program;
 #[cfg(feature = "project")]

@@ -1,4 +1,8 @@
 //! The one integration test binary: linking is what costs on small machines.
 
+#[path = "all/check.rs"]
+mod check;
 #[path = "all/tidy.rs"]
 mod tidy;
+#[path = "all/schemas.rs"]
+mod schemas;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::builtins::args::{Outcome, arg, bool, into_items, items, list, map, mistyped};
+use crate::builtins::args::{Outcome, arg, bool, items, list, map, mistyped};
 use crate::builtins::list::{Seen, compare, extend, pair, shape, spend_sorting};
 use crate::builtins::{Callback, Method};
 use crate::value::{Fault, Map, Shape, Value};
@@ -14,14 +14,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "What the function makes of each item.",
         examples: &["[1, 2].map(x => x * 10) == [10, 20]"],
         bare: false,
-        run: |list, _, cx| {
-            // A list that nobody else holds is changed in place.
-            let mut items = into_items(list)?;
-            for item in &mut items {
-                *item = cx.call1(std::mem::replace(item, Value::Null))?;
-            }
-            Ok(Value::List(Arc::new(items)))
-        },
+        run: each,
     },
     Method {
         id: "list.filter",
@@ -159,6 +152,24 @@ pub(super) const METHODS: &[Method] = &[
 ];
 
 static SIDES: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(["yes", "no"]));
+
+fn each(mut list: Value, _: &[Value], cx: &mut dyn Callback) -> Outcome {
+    // A list that nobody else holds is changed in place.
+    if let Value::List(shared) = &mut list
+        && let Some(items) = Arc::get_mut(shared)
+    {
+        for item in items {
+            *item = cx.call1(std::mem::replace(item, Value::Null))?;
+        }
+        return Ok(list);
+    }
+    let items = items(&list)?;
+    let mut made = Vec::with_capacity(items.len());
+    for item in items {
+        made.push(cx.call1(item.clone())?);
+    }
+    Ok(Value::List(Arc::new(made)))
+}
 
 /// The first item for which the lambda gives `wanted`.
 fn first<'a>(list: &'a Value, wanted: bool, cx: &mut dyn Callback) -> Result<Option<&'a Value>, Box<Fault>> {

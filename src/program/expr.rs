@@ -51,7 +51,7 @@ pub enum Expr {
         /// Where the field probably stands in the record's shape.
         hint: u32,
     },
-    /// `base[index]`: an item of a list (fails `index`), an entry of a map, either of json (null where absent).
+    /// `base[index]`: an item of a list (fails `index`), an entry of a map (null where absent).
     Index {
         /// The list or map.
         base: Box<Expr>,
@@ -59,6 +59,13 @@ pub enum Expr {
         index: Box<Expr>,
         /// Where to blame.
         span: Span,
+    },
+    /// `base[index]` of json: an item or entry, null where absent.
+    Lookup {
+        /// The json value.
+        base: Box<Expr>,
+        /// The index or key.
+        index: Box<Expr>,
     },
     /// `-x`
     Neg(Box<Expr>, Span),

@@ -268,7 +268,19 @@ mod tests {
              [provide.web]\nendpoint = \"http://x.example\"\nbearer = \"C\"\n",
         )
         .expect_err("wrong");
-        insta::assert_snapshot!(wrong.join("\n"), @"");
+        insta::assert_snapshot!(wrong.join("\n"), @r#"
+        flow.toml:1:2: unknown key `htpp` (did you mean `http`?)
+        flow.toml:3:1: unknown key `allow_privat` (did you mean `allow_private`?)
+        flow.toml:4:11: `timeout` must be a duration like `"30s"`
+        flow.toml:5:12: `max_body` must be a number above zero
+        flow.toml:6:18: `a b` is neither a host, an address nor a network
+        flow.toml:8:5: `A` must be a table
+        flow.toml:9:1: a secret has one place (write `{ env = "VARIABLE" }` or `{ file = "path" }`)
+        flow.toml:10:10: unknown key `barve` (did you mean `brave`?)
+        flow.toml:11:10: the key `endpoint` is missing (say where calls are posted to: `endpoint = "https://…"`)
+        flow.toml:14:12: `endpoint` must be an address like `"https://tools.example/flow"`
+        flow.toml:17:1: there is no secret `C` (add `C = { env = "C" }` under `[secrets]`)
+        "#);
     }
 
     #[test]

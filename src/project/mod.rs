@@ -2,6 +2,8 @@
 //! against, without a network, and the engine that runs them.
 
 mod config;
+#[cfg(feature = "cli")]
+mod demo;
 mod reader;
 mod secrets;
 
@@ -17,6 +19,8 @@ use crate::tools::{Endpoint, Unconfigured, standard, system, web::WebScrape};
 use crate::types::Catalog;
 
 pub use config::{Config, HttpSettings, Provider, SecretSource};
+#[cfg(feature = "cli")]
+pub use demo::DemoSite;
 pub use secrets::ProjectSecrets;
 
 /// The file that makes a folder a project.

@@ -4,6 +4,7 @@ mod bind;
 mod budget;
 pub mod clock;
 pub mod engine;
+pub mod eval;
 pub mod event;
 mod exec;
 pub mod handle;

@@ -41,10 +41,12 @@ impl Builder<'_> {
 
     fn item(&mut self, pair: Pair<'_>) -> Item {
         let span = self.span(&pair);
-        let doc = self.doc(span.start as usize);
+        let mut doc = self.doc(span.start as usize);
         let mut annotations = Vec::new();
         let mut kind = ItemKind::Error;
         for part in pair.into_inner() {
+            // Documentation may stand between the annotations too.
+            doc = doc.or_else(|| self.doc(part.as_span().start()));
             match part.as_rule() {
                 Rule::annotation => annotations.push(self.annotation(part)),
                 Rule::use_item => kind = self.use_item(part),

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 pub use catalog::{Annotations, Catalog, Param, Signature};
+pub(crate) use display::is_name;
 pub use generic::Bindings;
 pub use operator::BinaryOp;
 pub use relations::{Mismatch, MismatchKind};

@@ -6,6 +6,7 @@ mod duration;
 pub mod exact;
 mod fault;
 mod json;
+mod misfit;
 mod sample;
 mod text;
 
@@ -14,9 +15,10 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 
-pub use conform::{Misfit, outcome, parse_datetime, parse_url};
+pub use conform::{parse_datetime, parse_url};
 pub use duration::{format_duration, parse_duration};
 pub use fault::{ErrorKind, Fault};
+pub use misfit::{Misfit, outcome};
 pub use sample::sample;
 
 use crate::types::Text;

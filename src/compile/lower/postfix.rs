@@ -6,34 +6,36 @@ use crate::compile::lower::Lowering;
 use crate::compile::lower::expr::constant;
 use crate::program::Expr;
 use crate::source::Span;
-use crate::syntax::ast::{self, Postfix, PostfixKind};
-use crate::types::Text;
+use crate::syntax::ast::{self, NodeId, Postfix, PostfixKind};
+use crate::types::{Text, Type};
 use crate::value::Value;
 
 impl Lowering<'_> {
     pub(super) fn postfix(&mut self, base: &ast::Expr, chain: &[Postfix]) -> Expr {
         let start = base.span;
         let value = self.expr(base);
-        self.chain(value, start, chain)
+        self.chain(value, base.id, start, chain)
     }
 
     /// `value` and what follows it. From `?.` on the rest stands in a [`Expr::Guard`] over the value so far.
-    fn chain(&mut self, mut value: Expr, start: Span, chain: &[Postfix]) -> Expr {
+    fn chain(&mut self, mut value: Expr, mut base: NodeId, start: Span, chain: &[Postfix]) -> Expr {
         for (at, postfix) in chain.iter().enumerate() {
             if postfix.optional {
                 return self.scope(|lowering| {
                     let slot = lowering.temp();
-                    let first = lowering.link(Expr::Slot(slot), start, postfix);
-                    let rest = lowering.chain(first, start, chain.get(at + 1..).unwrap_or_default());
+                    let first = lowering.link(Expr::Slot(slot), base, start, postfix);
+                    let rest = lowering.chain(first, postfix.id, start, chain.get(at + 1..).unwrap_or_default());
                     Expr::Guard { slot, parts: Box::new((value, rest)) }
                 });
             }
-            value = self.link(value, start, postfix);
+            value = self.link(value, base, start, postfix);
+            base = postfix.id;
         }
         value
     }
 
-    fn link(&mut self, value: Expr, start: Span, postfix: &Postfix) -> Expr {
+    /// A postfix on a value; `base` is the node that the value comes from.
+    fn link(&mut self, value: Expr, base: NodeId, start: Span, postfix: &Postfix) -> Expr {
         let span = start.to(postfix.span);
         match (self.resolution(postfix.id), &postfix.kind) {
             (Some(Resolution::Secret(name)), _) => constant(Value::Secret(name.clone())),
@@ -45,6 +47,9 @@ impl Lowering<'_> {
             (found, PostfixKind::Field(name) | PostfixKind::Method(name, _)) => {
                 let hint = if let Some(Resolution::Field(hint)) = found { *hint } else { 0 };
                 field(value, &name.text, hint)
+            }
+            (_, PostfixKind::Index(index)) if *self.checked.ty(base) == Type::Json => {
+                Expr::Lookup { base: Box::new(value), index: Box::new(self.expr(index)) }
             }
             (_, PostfixKind::Index(index)) => {
                 Expr::Index { base: Box::new(value), index: Box::new(self.expr(index)), span }

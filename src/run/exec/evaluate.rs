@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::program::{Expr, Pattern};
+use crate::run::eval::Evaluator;
 use crate::run::event::RunError;
 use crate::run::exec::{Failure, Machine, Strand};
 use crate::types::Text;
@@ -12,11 +13,22 @@ use crate::value::{ErrorKind, Value};
 impl Strand<'_> {
     /// The value of an expression.
     pub(crate) fn eval(&self, frame: &mut [Value], expr: &Expr) -> Result<Value, Box<Failure>> {
-        match expr {
-            Expr::Const(constant) => Ok(constant.0.clone()),
-            Expr::Slot(slot) => Ok(frame.get(*slot as usize).cloned().unwrap_or(Value::Null)),
-            Expr::Run => Ok(self.machine.record.clone()),
-            _ => Err(self.odd("an expression of another kind")),
+        let machine = self.machine;
+        let calls = |tool| machine.bench.map_or(Value::Null, |bench| bench.calls(tool));
+        let limits = &machine.engine.limits;
+        Evaluator::new(&machine.program.functions, &machine.record)
+            .limits(limits.fuel, limits.value_bytes)
+            .calls(&calls)
+            .eval(expr, frame)
+            .map_err(|error| self.placed(*error))
+    }
+
+    /// A failure of an expression, which happened here unless it is one that goes on.
+    fn placed(&self, error: RunError) -> Box<Failure> {
+        if error.step.is_empty() {
+            Failure::of(RunError { step: self.here(), attempts: 1, ..error })
+        } else {
+            Failure::of(error)
         }
     }
 
@@ -70,7 +82,6 @@ impl Strand<'_> {
 impl Machine<'_> {
     /// Whether a value fits a pattern; binds what it binds.
     pub(crate) fn fits(&self, frame: &mut [Value], pattern: &Pattern, value: &Value) -> bool {
-        let _ = frame;
-        matches!(pattern, Pattern::Any) || matches!(pattern, Pattern::Const(constant) if constant.0 == *value)
+        Evaluator::new(&self.program.functions, &self.record).matches(pattern, value, frame)
     }
 }
