@@ -7,6 +7,7 @@ pub mod check;
 pub mod compile;
 pub mod diagnostic;
 pub mod format;
+pub mod plan;
 pub mod program;
 #[cfg(feature = "project")]
 pub mod project;
