@@ -2,9 +2,12 @@
 
 #[path = "all/check.rs"]
 mod check;
-#[path = "all/tidy.rs"]
-mod tidy;
+#[cfg(feature = "cli")]
+#[path = "all/cli/mod.rs"]
+mod cli;
 #[path = "all/docs.rs"]
 mod docs;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[path = "all/tidy.rs"]
+mod tidy;

@@ -14,6 +14,8 @@ mod strings;
 mod types;
 mod words;
 
+pub use words::is_reserved;
+
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, SourceFile};
 use ast::{File, NodeId};

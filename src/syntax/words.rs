@@ -20,7 +20,7 @@ pub(super) fn is_keyword(word: &str) -> bool {
 }
 
 /// Whether a word cannot be declared.
-pub(super) fn is_reserved(word: &str) -> bool {
+pub fn is_reserved(word: &str) -> bool {
     VALUES.contains(&word) || is_keyword(word)
 }
 
