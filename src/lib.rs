@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 pub mod builtins;
 pub mod check;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod compile;
 pub mod diagnostic;
 pub mod format;

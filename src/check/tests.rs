@@ -32,36 +32,41 @@ impl Checker<'_> {
             return;
         }
         let Some(tool) = self.tool(&mock.tool) else {
-            self.in_new_control(|checker| checker.mock_answer(mock, &Type::Error, ""));
+            if let Some(after) = &mock.after {
+                self.expect(after, &Type::Duration, "`after`");
+            }
+            if let MockAnswer::Value(value) = &mock.answer {
+                self.mock_answer(value, &Type::Error, "");
+            }
             return;
         };
         self.resolve(mock.id, Resolution::Tool(tool.clone()));
-        // What the patterns bind is there for the answer, which is made anew for each call.
+        // The names that the pattern binds are there for the answer.
         let mark = self.mark();
         if let MockArgs::Record(fields) = &mock.args {
             self.mock_arguments(&tool, fields);
         }
-        // What a generic tool gives is settled by each call: a mock may answer anything.
-        let result = tool.result.substitute(&Bindings::default(), &Type::Json);
-        self.in_new_control(|checker| checker.mock_answer(mock, &result, &tool.name));
-        self.leave(mark);
-    }
-
-    fn mock_answer(&mut self, mock: &Mock, result: &Type, tool: &str) {
         if let Some(after) = &mock.after {
             self.expect(after, &Type::Duration, "`after`");
         }
         match &mock.answer {
             MockAnswer::Value(value) => {
-                let outer = std::mem::replace(&mut self.filling, true);
-                self.expect(value, result, format!("the answer of the mock of `{tool}`"));
-                self.filling = outer;
+                // What a generic tool gives is settled by each call: a mock may answer anything.
+                let result = tool.result.substitute(&Bindings::default(), &Type::Json);
+                self.mock_answer(value, &result, &tool.name);
             }
             MockAnswer::Fails(kind) => self.error_kind(kind),
         }
+        self.leave(mark);
     }
 
-    /// Which calls a mock answers: patterns of named arguments.
+    fn mock_answer(&mut self, value: &Expr, result: &Type, tool: &str) {
+        let outer = std::mem::replace(&mut self.filling, true);
+        self.expect(value, result, format!("the answer of the mock of `{tool}`"));
+        self.filling = outer;
+    }
+
+    /// Which calls a mock answers: patterns of named arguments. Their names stay in sight.
     fn mock_arguments(&mut self, tool: &Arc<Signature>, fields: &[PatternField]) {
         let parameters = self.parameters(&Callee::Tool(tool.clone()));
         for field in fields {

@@ -3,6 +3,7 @@
 pub mod ast;
 
 mod actions;
+mod brackets;
 mod expected;
 mod exprs;
 mod guard;
@@ -13,6 +14,8 @@ mod stmts;
 mod strings;
 mod types;
 mod words;
+
+pub use words::is_reserved;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, SourceFile};

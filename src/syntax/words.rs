@@ -20,8 +20,13 @@ pub(super) fn is_keyword(word: &str) -> bool {
 }
 
 /// Whether a word cannot be declared.
-pub(super) fn is_reserved(word: &str) -> bool {
+pub fn is_reserved(word: &str) -> bool {
     VALUES.contains(&word) || is_keyword(word)
+}
+
+/// Whether a word begins a statement.
+pub(super) fn begins_statement(word: &str) -> bool {
+    is_keyword(word) && !matches!(word, "then" | "else" | "in" | "catch" | "finally" | "and" | "or" | "not" | "is" | "as")
 }
 
 impl Builder<'_> {

@@ -1,0 +1,39 @@
+//! What a file is checked against and run with: the project it stands in.
+
+use std::path::Path;
+
+use super::files::STDIN;
+use super::output::{Status, misused};
+use super::report::{self, Format};
+use crate::project::{EngineOptions, Project};
+use crate::run::Engine;
+use crate::source::SourceFile;
+use crate::types::Catalog;
+
+/// The project of a file; standard input belongs to the current folder's.
+///
+/// # Errors
+/// [`Status::Misused`], once what is wrong with the project's configuration was said.
+pub(super) fn project(file: &SourceFile) -> Result<Project, Status> {
+    let at = if file.name() == STDIN { Path::new(".") } else { Path::new(file.name()) };
+    Project::load(at).map_err(|found| {
+        report::diagnostics(&found.list, &found.sources, Format::Human);
+        Status::Misused
+    })
+}
+
+/// The tools that the file's project knows.
+///
+/// # Errors
+/// As [`project`].
+pub(super) fn catalog(file: &SourceFile) -> Result<Catalog, Status> {
+    Ok(project(file)?.catalog())
+}
+
+/// An engine for the file's project.
+///
+/// # Errors
+/// As [`project`].
+pub(super) fn engine(file: &SourceFile, options: EngineOptions) -> Result<Engine, Status> {
+    project(file)?.engine_builder(options).build().map_err(misused)
+}

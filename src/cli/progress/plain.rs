@@ -1,0 +1,44 @@
+//! A run's progress line by line, for pipes and logs: what began (blocks only), what was retried, how each step ended.
+
+use std::time::Duration;
+
+use super::super::output::{brief, count};
+use super::tree::{Tree, one_line};
+use crate::run::{Event, EventKind};
+
+/// The line that an event is worth, if it is worth one. The tree has taken the event already.
+pub(super) fn line(event: &Event, tree: &Tree) -> Option<String> {
+    let took = |millis: &u64| brief(Duration::from_millis(*millis));
+    let named = |path: &str| match tree.label(path) {
+        Some(label) if label != path => format!("{path} ({label})"),
+        _ => path.to_owned(),
+    };
+    Some(match &event.kind {
+        EventKind::RunStarted { run, flow, .. } => format!("run        {flow} started, {run}"),
+        EventKind::StepStarted { path, items: Some(items), attempt: 1, .. } => {
+            format!("started    {}, {}", named(path), count(*items as usize, "item"))
+        }
+        EventKind::StepStarted { .. } => return None,
+        EventKind::StepRetrying { path, error, wait_ms, .. } => {
+            format!("retrying   {} in {}: {}: {}", named(path), took(wait_ms), error.kind, one_line(&error.message))
+        }
+        EventKind::StepOutput { path, output } => {
+            format!("output     {}: {}", named(path), one_line(&output.to_json_text()))
+        }
+        EventKind::StepCompleted { path, duration_ms, .. } => {
+            format!("completed  {} in {}", named(path), took(duration_ms))
+        }
+        EventKind::StepFailed { path, error, duration_ms } => {
+            let tries = if error.attempts > 1 { format!(", {} attempts", error.attempts) } else { String::new() };
+            let why = one_line(&error.message);
+            format!("failed     {} in {}{tries}: {}: {why}", named(path), took(duration_ms), error.kind)
+        }
+        EventKind::StepSkipped { path } => format!("skipped    {}", named(path)),
+        EventKind::StepCancelled { path, duration_ms } => {
+            format!("cancelled  {} in {}", named(path), took(duration_ms))
+        }
+        EventKind::Emitted { path, value } => format!("emitted    {path}: {}", value.to_json_text()),
+        EventKind::RunWaiting { path, reason } => format!("waiting    {}: {reason}", named(path)),
+        EventKind::RunCompleted { .. } | EventKind::RunFailed { .. } | EventKind::RunCancelled { .. } => return None,
+    })
+}

@@ -1,0 +1,77 @@
+//! Commands that need no program, and what holds for all of them.
+
+use super::{Bench, root};
+
+#[test]
+fn help_lists_every_command_and_wrong_use_exits_with_2() {
+    let bench = Bench::new();
+    let help = bench.flowc(&["--help"]).exits(0);
+    for command in ["new", "check", "fmt", "run", "test", "plan", "graph", "tools", "explain", "demo", "completions"] {
+        assert!(help.out.contains(&format!("\n  {command} ")), "{command} is not in:\n{}", help.out);
+        bench.flowc(&[command, "--help"]).exits(0);
+    }
+    bench.flowc(&[]).exits(2);
+    bench.flowc(&["chekc"]).exits(2).says(&["check"]);
+    bench.flowc(&["--version"]).exits(0);
+}
+
+#[test]
+fn every_page_is_explained() {
+    let bench = Bench::new();
+    for page in std::fs::read_dir(root().join("docs/errors")).unwrap().flatten() {
+        let name = page.file_name().to_string_lossy().into_owned();
+        let Some(code) = name.strip_suffix(".md").filter(|code| *code != "index") else { continue };
+        let page = bench.flowc(&["explain", &code.to_lowercase()]).exits(0);
+        assert!(page.out.contains(code) && page.out.lines().count() > 3, "{code}:\n{}", page.out);
+    }
+}
+
+#[test]
+fn an_unknown_code_names_the_nearest() {
+    let bench = Bench::new();
+    bench.flowc(&["explain", "E0031"]).exits(2).says(&["there is no code `E0031`"]);
+    bench.flowc(&["explain", "E0399"]).exits(2).says(&["did you mean `E03"]);
+    let all = bench.flowc(&["explain"]).exits(0);
+    assert!(all.out.contains("E0301  a value of another type was expected"), "{}", all.out);
+}
+
+#[test]
+fn completions_for_every_shell() {
+    let bench = Bench::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = bench.flowc(&["completions", shell]).exits(0).out;
+        assert!(script.contains("flowc") && script.contains("explain"), "{shell}");
+    }
+    bench.flowc(&["completions", "tcl"]).exits(2);
+}
+
+#[test]
+fn a_new_project_checks_tests_formats_and_runs() {
+    let bench = Bench::new();
+    let made = bench.flowc(&["new", "price-watch"]).exits(0);
+    assert!(made.out.contains("flowc run price_watch.flow"), "{}", made.out);
+    bench.flowc(&["check", "price-watch"]).exits(0).says(&["no errors in 2 files"]);
+    bench.flowc(&["fmt", "--check", "price-watch"]).exits(0);
+    let tests = bench.flowc(&["test", "price-watch"]).exits(0);
+    assert!(tests.out.contains("2 passed, 0 failed"), "{}", tests.out);
+    let run = bench.flowc(&["run", "price-watch/price_watch.flow", "--name", "Ada", "--times=2", "--pause", "1ms"]);
+    let run = run.exits(0);
+    assert_eq!(run.json()["count"], 2);
+    assert_eq!(run.json()["greetings"][0]["text"], "Hello Ada, for the first time");
+    bench.flowc(&["new", "price-watch"]).exits(2).says(&["there already, and not empty"]);
+}
+
+#[test]
+fn tools_are_listed_and_shown() {
+    let bench = Bench::new();
+    let list = bench.flowc(&["tools"]).exits(0);
+    assert!(list.out.lines().any(|line| line.starts_with("web.scrape")), "{}", list.out);
+    let web = bench.flowc(&["tools", "list", "web"]).exits(0);
+    assert!(web.out.lines().all(|line| line.starts_with("web.")), "{}", web.out);
+    let scrape = bench.flowc(&["tools", "show", "web.scrape"]).exits(0);
+    assert!(scrape.out.contains("word_count: int"), "{}", scrape.out);
+    let json = bench.flowc(&["tools", "show", "web.scrape", "--json"]).exits(0).json();
+    assert_eq!(json["name"], "web.scrape");
+    bench.flowc(&["tools", "show", "web.scrap"]).exits(2).says(&["did you mean `web.scrape`?"]);
+    bench.flowc(&["tools", "list", "wep"]).exits(2).says(&["did you mean `web`?"]);
+}
