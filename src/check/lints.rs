@@ -2,9 +2,9 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::check::Resolution;
 use crate::check::clause::Clauses;
 use crate::check::context::{Checker, Local};
+use crate::check::Resolution;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{

@@ -31,33 +31,34 @@ impl Checker<'_> {
             self.belongs_in_test(span, "mock");
             return;
         }
-        if let Some(after) = &mock.after {
-            self.expect(after, &Type::Duration, "`after`");
-        }
         let Some(tool) = self.tool(&mock.tool) else {
-            if let MockAnswer::Value(value) = &mock.answer {
-                self.mock_answer(value, &Type::Error, "");
-            }
+            self.in_new_control(|checker| checker.mock_answer(mock, &Type::Error, ""));
             return;
         };
         self.resolve(mock.id, Resolution::Tool(tool.clone()));
+        // What the patterns bind is there for the answer, which is made anew for each call.
+        let mark = self.mark();
         if let MockArgs::Record(fields) = &mock.args {
             self.mock_arguments(&tool, fields);
         }
+        // What a generic tool gives is settled by each call: a mock may answer anything.
+        let result = tool.result.substitute(&Bindings::default(), &Type::Json);
+        self.in_new_control(|checker| checker.mock_answer(mock, &result, &tool.name));
+        self.leave(mark);
+    }
+
+    fn mock_answer(&mut self, mock: &Mock, result: &Type, tool: &str) {
+        if let Some(after) = &mock.after {
+            self.expect(after, &Type::Duration, "`after`");
+        }
         match &mock.answer {
             MockAnswer::Value(value) => {
-                // What a generic tool gives is settled by each call: a mock may answer anything.
-                let result = tool.result.substitute(&Bindings::default(), &Type::Json);
-                self.mock_answer(value, &result, &tool.name);
+                let outer = std::mem::replace(&mut self.filling, true);
+                self.expect(value, result, format!("the answer of the mock of `{tool}`"));
+                self.filling = outer;
             }
             MockAnswer::Fails(kind) => self.error_kind(kind),
         }
-    }
-
-    fn mock_answer(&mut self, value: &Expr, result: &Type, tool: &str) {
-        let outer = std::mem::replace(&mut self.filling, true);
-        self.expect(value, result, format!("the answer of the mock of `{tool}`"));
-        self.filling = outer;
     }
 
     /// Which calls a mock answers: patterns of named arguments.
@@ -81,9 +82,7 @@ impl Checker<'_> {
             };
             let subject = parameter.ty.substitute(&Bindings::default(), &Type::Json);
             let mut matching = Matching { left: subject.clone(), subject, place: None };
-            let mark = self.mark();
             self.patterns(&mut matching, std::slice::from_ref(&field.pattern), None);
-            self.leave(mark);
         }
     }
 
