@@ -7,7 +7,16 @@ mod check;
 mod cli;
 #[path = "all/docs.rs"]
 mod docs;
+#[path = "all/methods.rs"]
+mod methods;
+#[path = "all/run.rs"]
+mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
 #[path = "all/tidy.rs"]
 mod tidy;
+#[cfg(feature = "web")]
+#[path = "all/tools.rs"]
+mod tools;
+#[path = "all/tools_reference.rs"]
+mod tools_reference;

@@ -1,7 +1,6 @@
 //! `flow.toml`, read: every key there is, checked against the text it stands in.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use indexmap::IndexMap;
 use url::Url;
@@ -31,16 +30,14 @@ pub struct Config {
 pub struct HttpSettings {
     /// `allow_private = true`, or a list of hosts, addresses and networks.
     pub allow_private: AllowPrivate,
-    /// `timeout = "30s"`
-    pub timeout: Duration,
     /// `max_body = 8_388_608`, in bytes.
     pub max_body: usize,
 }
 
 impl Default for HttpSettings {
     fn default() -> Self {
-        let HttpConfig { allow_private, timeout, max_body, .. } = HttpConfig::default();
-        Self { allow_private, timeout, max_body }
+        let HttpConfig { allow_private, max_body, .. } = HttpConfig::default();
+        Self { allow_private, max_body }
     }
 }
 
@@ -159,14 +156,13 @@ impl Config {
 impl HttpSettings {
     fn read(&mut self, reader: &mut Reader, entry: &Entry<'_>) {
         let Some(table) = reader.table(entry) else { return };
-        for entry in reader.entries(table, &["allow_private", "timeout", "max_body"]) {
+        for entry in reader.entries(table, &["allow_private", "max_body"]) {
             match entry.name {
                 "allow_private" => {
                     if let Some(allow) = reader.allow_private(&entry) {
                         self.allow_private = allow;
                     }
                 }
-                "timeout" => set(&mut self.timeout, reader.duration(&entry)),
                 _ => set(&mut self.max_body, reader.count(&entry)),
             }
         }
@@ -214,6 +210,8 @@ fn set<T>(setting: &mut T, value: Option<T>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Config, Vec<String>> {
@@ -233,7 +231,6 @@ mod tests {
             r#"
             [http]
             allow_private = ["127.0.0.1", "localhost", "10.0.0.0/8"]
-            timeout = "5s"
             max_body = 1_000
             [limits]
             fan_out = 100
@@ -249,7 +246,6 @@ mod tests {
         )
         .expect("a config");
         assert!(matches!(&config.http.allow_private, AllowPrivate::Only(list) if list.len() == 3));
-        assert_eq!(config.http.timeout, Duration::from_secs(5));
         assert_eq!(config.http.max_body, 1000);
         assert_eq!(config.limits.fan_out, 100);
         assert_eq!(config.limits.tool_timeout, Duration::from_secs(120));
@@ -263,7 +259,7 @@ mod tests {
     #[test]
     fn says_what_is_wrong_and_where() {
         let wrong = parse(
-            "[htpp]\n[http]\nallow_privat = true\ntimeout = 5\nmax_body = -1\nallow_private = [\"a b\"]\n[secrets]\nA = \
+            "[htpp]\n[http]\nallow_privat = true\nmax_body = -1\nallow_private = [\"a b\"]\n[secrets]\nA = \
              \"x\"\nB = {}\n[provide.barve]\n[provide.brave]\nbearer = \"C\"\n[provide.llm]\nendpoint = \"nowhere\"\n\
              [provide.web]\nendpoint = \"http://x.example\"\nbearer = \"C\"\n",
         )
@@ -271,21 +267,20 @@ mod tests {
         insta::assert_snapshot!(wrong.join("\n"), @r#"
         flow.toml:1:2: unknown key `htpp` (did you mean `http`?)
         flow.toml:3:1: unknown key `allow_privat` (did you mean `allow_private`?)
-        flow.toml:4:11: `timeout` must be a duration like `"30s"`
-        flow.toml:5:12: `max_body` must be a number above zero
-        flow.toml:6:18: `a b` is neither a host, an address nor a network
-        flow.toml:8:5: `A` must be a table
-        flow.toml:9:1: a secret has one place (write `{ env = "VARIABLE" }` or `{ file = "path" }`)
-        flow.toml:10:10: unknown key `barve` (did you mean `brave`?)
-        flow.toml:11:10: the key `endpoint` is missing (say where calls are posted to: `endpoint = "https://…"`)
-        flow.toml:14:12: `endpoint` must be an address like `"https://tools.example/flow"`
-        flow.toml:17:1: there is no secret `C` (add `C = { env = "C" }` under `[secrets]`)
+        flow.toml:4:12: `max_body` must be a number above zero
+        flow.toml:5:18: `a b` is neither a host, an address nor a network
+        flow.toml:7:5: `A` must be a table
+        flow.toml:8:1: a secret has one place (write `{ env = "VARIABLE" }` or `{ file = "path" }`)
+        flow.toml:9:10: unknown key `barve` (did you mean `brave`?)
+        flow.toml:10:10: the key `endpoint` is missing (say where calls are posted to: `endpoint = "https://…"`)
+        flow.toml:13:12: `endpoint` must be an address like `"https://tools.example/flow"`
+        flow.toml:16:1: there is no secret `C` (add `C = { env = "C" }` under `[secrets]`)
         "#);
     }
 
     #[test]
     fn syntax_errors_have_a_place() {
-        let wrong = parse("[http]\ntimeout = \n").expect_err("wrong");
+        let wrong = parse("[http]\nmax_body = \n").expect_err("wrong");
         assert!(wrong[0].starts_with("flow.toml:2:"), "{wrong:?}");
     }
 }

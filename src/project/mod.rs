@@ -125,7 +125,7 @@ impl Project {
     fn http(&self, options: EngineOptions) -> HttpConfig {
         let settings = &self.config.http;
         let allow_private = if options.allow_private { AllowPrivate::All } else { settings.allow_private.clone() };
-        HttpConfig { allow_private, max_body: settings.max_body, timeout: settings.timeout, ..HttpConfig::default() }
+        HttpConfig { allow_private, max_body: settings.max_body, ..HttpConfig::default() }
     }
 
     /// The operator named the endpoint, so it may be private; what it redirects to may not.

@@ -12,6 +12,12 @@ mod postfix;
 mod record;
 mod template;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
 use crate::program::{Expr, Function, Pattern};
 use crate::run::event::RunError;
 use crate::source::Span;
@@ -143,7 +149,7 @@ impl<'e> Cx<'e> {
             Expr::Is(inner, ty) => self.with(inner, frame, |value| Value::Bool(value.matches(ty))),
             Expr::As(inner, ty, span) => self.conform(inner, ty, *span, frame),
             Expr::Coerce(inner, ty) => self.coerce(inner, ty, frame),
-            Expr::Check(inner, ty) => Ok(outcome(self.eval(inner, frame)?.conform(ty))),
+            Expr::Check(inner, ty) => Ok(outcome(self.weighed(inner, frame)?.conform(ty))),
             Expr::Calls(tool) => Ok(self.host.calls.map_or(Value::Null, |calls| calls(*tool))),
             // What `peek` reads.
             Expr::Const(_) | Expr::Slot(_) | Expr::Run => Ok(Value::Null),
@@ -189,17 +195,24 @@ impl<'e> Cx<'e> {
     }
 
     fn conform(&mut self, inner: &Expr, ty: &Type, span: Span, frame: &mut [Value]) -> Evaluated {
-        self.eval(inner, frame)?.conform(ty).map_err(|misfit| {
+        self.weighed(inner, frame)?.conform(ty).map_err(|misfit| {
             let error = RunError::new(ErrorKind::Invalid, misfit.to_string());
             Box::new(RunError { details: misfit.details(), span: Some(span), ..error })
         })
     }
 
     fn coerce(&mut self, inner: &Expr, ty: &Type, frame: &mut [Value]) -> Evaluated {
-        match (self.eval(inner, frame)?, ty) {
+        match (self.weighed(inner, frame)?, ty) {
             (Value::Int(int), Type::Float) => Ok(Value::Float(int as f64)),
             (value, ty) => Ok(value.coerce(ty)),
         }
+    }
+
+    /// The value of an expression that is to be walked through, which is accounted for.
+    fn weighed(&mut self, expr: &Expr, frame: &mut [Value]) -> Evaluated {
+        let value = self.eval(expr, frame)?;
+        self.spend(weight(&value))?;
+        Ok(value)
     }
 
     /// Accounts for work.
@@ -249,6 +262,17 @@ fn peek_path<'a>(host: &'a Evaluator<'_>, expr: &'a Expr, frame: &'a [Value], de
         }
         Expr::Field { .. } => None,
         plain => peek(host, plain, frame),
+    }
+}
+
+/// About how much work it is to walk through a value.
+fn weight(value: &Value) -> u64 {
+    match value {
+        Value::String(text) => text.len() as u64 / 64,
+        Value::List(items) => items.len() as u64 * 2,
+        Value::Map(map) => map.len() as u64 * 2,
+        Value::Record(record) => record.values.len() as u64,
+        _ => 0,
     }
 }
 

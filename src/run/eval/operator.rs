@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::builtins::{between, compare, later};
 use crate::program::Expr;
-use crate::run::eval::{Cx, Evaluated, NULL, at, fail, odd, peek, told};
+use crate::run::eval::{Cx, Evaluated, NULL, at, fail, odd, peek, told, weight};
 use crate::source::Span;
 use crate::types::{BinaryOp, Text};
 use crate::value::{ErrorKind, Value};
@@ -120,12 +120,7 @@ impl Cx<'_> {
     }
 
     fn equal(&mut self, a: &Value, b: &Value) -> Evaluated<bool> {
-        match (a, b) {
-            (Value::List(items), _) => self.spend(items.len() as u64)?,
-            (Value::Map(map), _) => self.spend(map.len() as u64)?,
-            (Value::String(text), _) => self.spend(text.len() as u64 / 64)?,
-            _ => {}
-        }
+        self.spend(weight(a))?;
         Ok(a == b)
     }
 

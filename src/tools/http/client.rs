@@ -32,7 +32,7 @@ pub struct HttpConfig {
     pub allow_private: AllowPrivate,
     /// The largest body that is read, unpacked; 8 MiB by default.
     pub max_body: usize,
-    /// How long a request may take that says nothing itself; 30 s by default.
+    /// How long a request may take that neither says so itself nor stands in a step that does; 30 s by default.
     pub timeout: Duration,
     /// How names are looked up.
     pub lookup: Arc<dyn Lookup>,

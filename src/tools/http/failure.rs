@@ -75,7 +75,9 @@ pub(super) fn too_large(url: &Url, limit: usize) -> ToolError {
 /// `timeout` for 408, else `tool`; retryable where the server says that another time may do.
 pub fn status_error(response: &Response) -> Option<ToolError> {
     let status = response.status;
-    if !status.is_client_error() && !status.is_server_error() {
+    // A redirect that was not followed leads to no web address.
+    let astray = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+    if !status.is_client_error() && !status.is_server_error() && !astray {
         return None;
     }
     let kind = match status.as_u16() {
@@ -84,9 +86,10 @@ pub fn status_error(response: &Response) -> Option<ToolError> {
         _ => ErrorKind::Tool,
     };
     let reason = status.canonical_reason().unwrap_or_default().to_lowercase();
-    let message = format!("`{}` answered {} {reason}", response.url, status.as_u16());
+    let end = if astray { ", which leads to no web address" } else { "" };
+    let message = format!("`{}` answered {}{end}", response.url, format!("{} {reason}", status.as_u16()).trim_end());
     let excerpt: String = text::decode(response).unwrap_or_default().chars().take(EXCERPT).collect();
-    let mut error = ToolError::new(kind, message.trim_end()).details(Value::record_of([
+    let mut error = ToolError::new(kind, message).details(Value::record_of([
         ("status", Value::Int(i64::from(status.as_u16()))),
         ("url", response.url.as_str().into()),
         ("body", excerpt.into()),

@@ -87,7 +87,7 @@ fn build(args: Args<'_>, context: ToolContext<'_>) -> Result<Request, ToolError>
     if let Some(bearer) = args.get("bearer") {
         headers.insert(AUTHORIZATION, authorization(bearer, context)?);
     }
-    Ok(Request { method, url, headers, body, timeout: args.duration("timeout")? })
+    Ok(Request { method, url, headers, body, timeout: args.duration("timeout")?.or(context.timeout) })
 }
 
 /// The headers that the caller gave, checked.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use crate::tools::http::guard::{Guard, Refused};
+use crate::tools::http::guard::Guard;
 
 /// Looks names up.
 pub trait Lookup: Send + Sync {
@@ -44,7 +44,7 @@ impl Resolve for GuardedResolver {
                 Ok(addresses) if !addresses.is_empty() => addresses,
                 _ => return Err(Box::new(NotFound(host)) as _),
             };
-            guard.check_addresses(&host, &addresses).map_err(Box::<Refused>::new)?;
+            guard.check_addresses(&host, &addresses)?;
             let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, 0));
             Ok(Box::new(addresses.collect::<Vec<_>>().into_iter()) as Addrs)
         })

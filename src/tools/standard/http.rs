@@ -40,7 +40,12 @@ fn common(signature: Signature) -> Signature {
         .optional("headers", Type::map(Type::String), None, "Headers to send.")
         .optional("query", Type::map(Type::String), None, "Parameters to add to the address, encoded.")
         .optional("bearer", Type::Secret, None, "A secret to send as `Authorization: Bearer …`.")
-        .optional("timeout", Type::Duration, Some(json!("30s")), "How long it may take, redirects included.")
+        .optional(
+            "timeout",
+            Type::Duration,
+            None,
+            "How long it may take, redirects included; as long as the step when left out.",
+        )
         .optional("any_status", Type::Bool, Some(json!(false)), "Give answers with an error status as values too.")
 }
 

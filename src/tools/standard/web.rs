@@ -1,7 +1,5 @@
 //! `web`: pages as people read them.
 
-use serde_json::json;
-
 use crate::tools::standard::{Namespace, reads};
 use crate::types::{Field, Signature, Type};
 
@@ -23,7 +21,12 @@ fn scrape() -> Signature {
     )
     .param("url", Type::Url, "The page's address.")
     .optional("headers", Type::map(Type::String), None, "Headers to send beside the usual ones.")
-    .optional("timeout", Type::Duration, Some(json!("30s")), "How long the page may take, redirects included.")
+    .optional(
+        "timeout",
+        Type::Duration,
+        None,
+        "How long the page may take, redirects included; as long as the step when left out.",
+    )
     .annotated(reads())
 }
 

@@ -38,14 +38,15 @@ impl Tool for WebScrape {
         Arc::clone(&self.signature)
     }
 
-    fn call<'a>(&'a self, args: Value, _context: ToolContext<'a>) -> BoxFuture<'a, Result<Value, ToolError>> {
+    fn call<'a>(&'a self, args: Value, context: ToolContext<'a>) -> BoxFuture<'a, Result<Value, ToolError>> {
         Box::pin(async move {
             let args = Args(&args);
             let mut headers = read_headers(args)?;
             headers.entry(ACCEPT).or_insert(HeaderValue::from_static(
                 "text/html,application/xhtml+xml;q=0.9,text/plain;q=0.8,*/*;q=0.1",
             ));
-            let request = Request { headers, timeout: args.duration("timeout")?, ..Request::get(args.url("url")?) };
+            let timeout = args.duration("timeout")?.or(context.timeout);
+            let request = Request { headers, timeout, ..Request::get(args.url("url")?) };
             let response = self.client.send(request).await?;
             if let Some(error) = status_error(&response) {
                 return Err(error);

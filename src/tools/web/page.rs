@@ -74,6 +74,7 @@ pub fn read(html: &str, url: &Url) -> Result<Page, String> {
     make_absolute(&document, &base);
 
     let headings = headings(&document);
+    let main_heading = main_heading(&document);
     let links = links(&document, url);
     let images = images(&document);
     let language = document.select_single("html").attr("lang").and_then(|lang| language_tag(&lang));
@@ -84,9 +85,8 @@ pub fn read(html: &str, url: &Url) -> Result<Page, String> {
     let content = article.as_ref().map_or_else(|| whole_body(&fallback), |article| article.content.to_string());
     let text = plain_text(&content);
     let article = article.unwrap_or_else(|| nameless(&fallback));
-    let title = Some(squeeze(&article.title)).filter(|title| !title.is_empty());
     Ok(Page {
-        title: title.or_else(|| headings.first().cloned()).unwrap_or_default(),
+        title: title(squeeze(&article.title), main_heading, &headings),
         byline: article.byline.as_deref().map(squeeze).filter(|byline| !byline.is_empty()),
         language: language.or_else(|| article.lang.as_deref().and_then(language_tag)),
         published: article.published_time.as_deref().and_then(dates::parse).or(marked_date),
@@ -98,6 +98,23 @@ pub fn read(html: &str, url: &Url) -> Result<Page, String> {
         links,
         images,
     })
+}
+
+/// The title, without the site's name that stands after it in so many (`Retries | The manual`): where the page has one
+/// main heading and the title begins with it, that is the title.
+fn title(said: String, main_heading: Option<String>, headings: &[String]) -> String {
+    match main_heading {
+        Some(heading) if said.starts_with(&heading) => heading,
+        _ if said.is_empty() => headings.first().cloned().unwrap_or_default(),
+        _ => said,
+    }
+}
+
+/// The text of the only `<h1>`.
+fn main_heading(document: &Document) -> Option<String> {
+    let all = document.select("h1");
+    let [only] = all.nodes() else { return None };
+    Some(squeeze(only.text())).filter(|text| !text.is_empty())
 }
 
 /// The article, by Mozilla's Readability; none where it finds no content at all.
