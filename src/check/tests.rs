@@ -6,7 +6,6 @@ use crate::check::Resolution;
 use crate::check::call::Callee;
 use crate::check::context::{Checker, Prev};
 use crate::check::exits::FrameKind;
-use crate::check::matches::Matching;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, Mock, MockAnswer, MockArgs, PatternField, TestDecl};
@@ -18,6 +17,7 @@ impl Checker<'_> {
         self.prev = Prev::Nothing("at the start of a block");
         self.body.frames.clear();
         self.body.segments.clear();
+        self.body.doubtful = false;
         self.in_test = true;
         self.in_new_path(|checker| {
             checker.within(FrameKind::Test, test.title_span, |checker| checker.block(&test.body))
@@ -81,8 +81,7 @@ impl Checker<'_> {
                 continue;
             };
             let subject = parameter.ty.substitute(&Bindings::default(), &Type::Json);
-            let mut matching = Matching { left: subject.clone(), subject, place: None };
-            self.patterns(&mut matching, std::slice::from_ref(&field.pattern), None);
+            self.pattern(&field.pattern, &subject);
         }
     }
 

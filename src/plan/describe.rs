@@ -134,7 +134,12 @@ impl Names {
                     text.push_str(if lambda.is_some() { "…)" } else { ")" });
                 }
             }
-            Expr::Lookup { .. } | Expr::Guard { .. } | Expr::If { .. } | Expr::Match { .. } | Expr::Call { .. } | Expr::Calls(_) => {
+            Expr::Lookup { .. }
+            | Expr::Guard { .. }
+            | Expr::If { .. }
+            | Expr::Match { .. }
+            | Expr::Call { .. }
+            | Expr::Calls(_) => {
                 text.push('…');
             }
         }

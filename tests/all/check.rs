@@ -43,7 +43,8 @@ fn differences(path: &Path) -> Vec<String> {
             continue;
         }
         let line = file.position(found.span.start).line;
-        let same = |want: &Expected| want.line == line && want.code == found.code.id && found.message.contains(&want.part);
+        let same =
+            |want: &Expected| want.line == line && want.code == found.code.id && found.message.contains(&want.part);
         match expected.iter().position(same) {
             Some(at) => drop(expected.swap_remove(at)),
             None => wrong.push(format!("line {line}: unexpected {} {}", found.code.id, found.message)),
