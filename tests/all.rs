@@ -18,6 +18,8 @@ mod outputs;
 mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[path = "all/syntax.rs"]
+mod syntax;
 #[path = "all/tidy.rs"]
 mod tidy;
 #[cfg(feature = "web")]
