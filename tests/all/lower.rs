@@ -224,7 +224,7 @@ fn long_and_deep_texts_need_no_stack() {
         flow("n: list<int>", &format!("{}n{}", "n.map(x => ".repeat(60), ")".repeat(60)).replace("x =>", "_ =>")),
         format!(
             "flow main(n: int) {{\n    if n == 0 {{ return 0 }}{}\n    return 1\n}}\n",
-            long(" else if n == 1 { return 1 }")
+            " else if n == 1 { return 1 }".repeat(5_000)
         ),
     ];
     let refused = [
