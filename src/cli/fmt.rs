@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use similar::{ChangeTag, TextDiff};
 
+use super::files;
 use super::output::{Status, count, err, misused, out_raw};
 use super::report::{self, Format};
-use super::files;
 use crate::format::format;
 use crate::source::{SourceFile, Sources};
 
@@ -79,7 +79,11 @@ fn lay_out(file: &SourceFile, check: bool) -> Outcome {
 fn diff(file: &SourceFile, text: &str) -> String {
     let paint = super::output::paint_out;
     let changes = TextDiff::from_lines(file.text(), text);
-    let mut shown = format!("{}\n{}\n", paint().bold().apply_to(format!("--- {}", file.name())), paint().bold().apply_to(format!("+++ {}", file.name())));
+    let mut shown = format!(
+        "{}\n{}\n",
+        paint().bold().apply_to(format!("--- {}", file.name())),
+        paint().bold().apply_to(format!("+++ {}", file.name()))
+    );
     for hunk in changes.unified_diff().context_radius(2).iter_hunks() {
         shown.push_str(&format!("{}\n", paint().cyan().apply_to(hunk.header())));
         for change in hunk.iter_changes() {

@@ -29,7 +29,11 @@ pub(super) fn flags(mut command: Command, flow: &Flow) -> Command {
         if bare(&param.ty) == Type::Bool {
             let off = format!("no-{kebab}");
             command = command.arg(
-                Arg::new(off.clone()).long(off).action(ArgAction::SetTrue).overrides_with(param.name.to_string()).hide(true),
+                Arg::new(off.clone())
+                    .long(off)
+                    .action(ArgAction::SetTrue)
+                    .overrides_with(param.name.to_string())
+                    .hide(true),
             );
         }
     }
@@ -49,7 +53,9 @@ fn flag(param: &Param, kebab: &str, flow: &Flow) -> Arg {
         arg = arg.alias(param.name.to_string());
     }
     if let (Type::List(_), Some(singular)) = (&ty, kebab.strip_suffix('s').filter(|name| name.len() > 2)) {
-        let free = |name: &str| !TAKEN.contains(&name) && !flow.params.iter().any(|other| other.name.replace('_', "-") == name);
+        let free = |name: &str| {
+            !TAKEN.contains(&name) && !flow.params.iter().any(|other| other.name.replace('_', "-") == name)
+        };
         if free(singular) {
             arg = arg.alias(singular.to_owned());
         }
@@ -68,7 +74,9 @@ fn value_name(ty: &Type) -> String {
             ty.to_string().to_uppercase()
         }
         Type::Literal(_) => "VALUE".to_owned(),
-        Type::Union(union) if union.members.iter().all(|member| matches!(member, Type::Literal(_))) => "VALUE".to_owned(),
+        Type::Union(union) if union.members.iter().all(|member| matches!(member, Type::Literal(_))) => {
+            "VALUE".to_owned()
+        }
         _ => "JSON".to_owned(),
     }
 }
@@ -238,14 +246,20 @@ fn split<'a>(text: &'a str, of: &Type) -> Vec<&'a str> {
 fn read(text: &str, ty: &Type) -> Result<Json, String> {
     let refuse = || format!("expected {ty}, found `{text}`");
     match ty {
-        Type::Int | Type::Literal(Literal::Int(_)) => text.replace('_', "").parse::<i64>().map(Json::from).map_err(|_| refuse()),
+        Type::Int | Type::Literal(Literal::Int(_)) => {
+            text.replace('_', "").parse::<i64>().map(Json::from).map_err(|_| refuse())
+        }
         Type::Float => {
             let float = text.replace('_', "").parse::<f64>().ok().filter(|float| float.is_finite());
             float.map(Json::from).ok_or_else(refuse)
         }
         Type::Bool | Type::Literal(Literal::Bool(_)) => text.parse::<bool>().map(Json::from).map_err(|_| refuse()),
         Type::Literal(Literal::String(literal)) => {
-            if *literal == text { Ok(Json::from(text)) } else { Err(refuse()) }
+            if *literal == text {
+                Ok(Json::from(text))
+            } else {
+                Err(refuse())
+            }
         }
         Type::String | Type::Url | Type::Datetime | Type::Duration => Ok(Json::from(text)),
         Type::Json => Ok(json(text).unwrap_or_else(|_| Json::from(text))),
@@ -262,7 +276,8 @@ fn read(text: &str, ty: &Type) -> Result<Json, String> {
 }
 
 fn json(text: &str) -> Result<Json, String> {
-    serde_json::from_str(text).map_err(|why| format!("expected JSON, found `{}`: {why}", console::truncate_str(text, 40, "…")))
+    serde_json::from_str(text)
+        .map_err(|why| format!("expected JSON, found `{}`: {why}", console::truncate_str(text, 40, "…")))
 }
 
 #[cfg(test)]

@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn durations_are_brief() {
-        let cases = [(0, "0ms"), (999, "999ms"), (1_250, "1.2s"), (59_999, "59.9s"), (200_000, "3m 20s"), (7_500_000, "2h 5m")];
+        let cases =
+            [(0, "0ms"), (999, "999ms"), (1_250, "1.2s"), (59_999, "59.9s"), (200_000, "3m 20s"), (7_500_000, "2h 5m")];
         for (millis, text) in cases {
             assert_eq!(brief(Duration::from_millis(millis)), text);
         }

@@ -166,9 +166,11 @@ fn parameters(flow: &Flow, file: &SourceFile) -> clap::Command {
 fn with_missing(flow: &Flow, given: Given) -> Vec<FieldError> {
     let mut fields = given.errors;
     for param in &flow.params {
-        let known = given.fields.contains_key(param.name.as_str()) || fields.iter().any(|error| error.field == param.name);
+        let known =
+            given.fields.contains_key(param.name.as_str()) || fields.iter().any(|error| error.field == param.name);
         if !param.optional && !known {
-            fields.push(FieldError { field: param.name.clone(), message: format!("is missing: expected {}", param.ty) });
+            fields
+                .push(FieldError { field: param.name.clone(), message: format!("is missing: expected {}", param.ty) });
         }
     }
     fields
@@ -198,11 +200,14 @@ pub(super) fn choose<'a>(program: &'a Program, named: Option<&str>, file: &Sourc
     if let Some(named) = named {
         let near = crate::diagnostic::nearest(named, own.iter().map(|flow| flow.name.as_str()));
         let near = near.map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
-        return own.iter().copied().find(|flow| flow.name == named).ok_or_else(|| {
-            format!("`{}` has no flow `{named}`{near}; it has {}", file.name(), names())
-        });
+        return own
+            .iter()
+            .copied()
+            .find(|flow| flow.name == named)
+            .ok_or_else(|| format!("`{}` has no flow `{named}`{near}; it has {}", file.name(), names()));
     }
-    let stem = PathBuf::from(file.name()).file_stem().map(|stem| stem.to_string_lossy().replace('-', "_")).unwrap_or_default();
+    let stem =
+        PathBuf::from(file.name()).file_stem().map(|stem| stem.to_string_lossy().replace('-', "_")).unwrap_or_default();
     let find = |name: &str| own.iter().copied().find(|flow| flow.name == name);
     match (find("main").or_else(|| find(&stem)), own.as_slice()) {
         (Some(flow), _) => Ok(flow),
@@ -241,7 +246,11 @@ fn unfit(error: &StartError, file: &SourceFile, options: &Options) -> Status {
     }
     misused(error);
     if matches!(error, StartError::Input(_)) {
-        err(format_args!("{} `flowc run {} --help` lists the parameters", paint().cyan().apply_to("help:"), file.name()));
+        err(format_args!(
+            "{} `flowc run {} --help` lists the parameters",
+            paint().cyan().apply_to("help:"),
+            file.name()
+        ));
     }
     Status::Misused
 }

@@ -65,7 +65,8 @@ fn test_file(file: &SourceFile, filter: Option<&str>, tally: &mut Tally, broken:
         }
     };
     let wanted = |title: &str| filter.is_none_or(|text| title.contains(text) || file.name().contains(text));
-    let chosen: Vec<usize> = (0..).zip(&program.tests).filter(|(_, test)| wanted(&test.title)).map(|(at, _)| at).collect();
+    let chosen: Vec<usize> =
+        (0..).zip(&program.tests).filter(|(_, test)| wanted(&test.title)).map(|(at, _)| at).collect();
     tally.filtered += program.tests.len() - chosen.len();
     if chosen.is_empty() {
         return Ok(());
@@ -103,7 +104,8 @@ fn closing(tally: Tally, took: &str) -> String {
     let failed = format!("{} failed", tally.failed);
     let failed = if tally.failed > 0 { paint_out().red().bold().apply_to(failed).to_string() } else { failed };
     let passed = format!("{} passed", tally.passed);
-    let passed = if tally.failed == 0 && tally.passed > 0 { paint_out().green().apply_to(passed).to_string() } else { passed };
+    let passed =
+        if tally.failed == 0 && tally.passed > 0 { paint_out().green().apply_to(passed).to_string() } else { passed };
     let mut said = format!("{passed}, {failed}");
     if tally.broken > 0 {
         said = format!("{said}, {} that cannot run", count(tally.broken, "file"));

@@ -130,7 +130,8 @@ impl Pen<'_> {
 
     fn merged(&mut self, item: &Node, step: &Node, depth: usize) {
         // A title mostly says which item it is of; a bare name says nothing.
-        let label = if step.label.contains(' ') { step.label.clone() } else { format!("{} {}", item.label, step.label) };
+        let label =
+            if step.label.contains(' ') { step.label.clone() } else { format!("{} {}", item.label, step.label) };
         let worst = self.tree.state(item);
         let state = if worst == State::Failed { worst } else { self.tree.state(step) };
         self.line(step, state, &label, depth);
@@ -201,7 +202,8 @@ impl Pen<'_> {
         let said = self.said(node, state);
         let left = room.saturating_sub(measure_text_width(&label) + 2);
         let said = if left >= 4 { truncate_str(&said, left, "…") } else { "".into() };
-        let label = if state == State::Skipped { paint.clone().dim().apply_to(label).to_string() } else { label.into_owned() };
+        let label =
+            if state == State::Skipped { paint.clone().dim().apply_to(label).to_string() } else { label.into_owned() };
         let body = if said.is_empty() { label } else { format!("{label}  {said}") };
         let gap = " ".repeat(room.saturating_sub(measure_text_width(&body)));
         let time = paint.clone().dim().apply_to(format!("{time:>8}"));

@@ -49,7 +49,9 @@ impl Progress {
             (true, false) => Shown::Lines,
             (true, true) => {
                 let screen = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(30));
-                Shown::Live(screen.with_style(ProgressStyle::with_template("{msg}").unwrap_or(ProgressStyle::default_bar())))
+                Shown::Live(
+                    screen.with_style(ProgressStyle::with_template("{msg}").unwrap_or(ProgressStyle::default_bar())),
+                )
             }
         };
         let mut planned = Vec::new();

@@ -16,9 +16,12 @@ struct Recorded {
 impl Recorded {
     fn new(title: &str, steps: u32) -> Self {
         let run = Self { events: Vec::new() };
-        run.then(0, serde_json::json!({
-            "event": "run.started", "run": "r1", "flow": title, "program": "", "input": {}, "steps": steps
-        }))
+        run.then(
+            0,
+            serde_json::json!({
+                "event": "run.started", "run": "r1", "flow": title, "program": "", "input": {}, "steps": steps
+            }),
+        )
     }
 
     fn then(mut self, ms: i64, event: serde_json::Value) -> Self {
@@ -31,9 +34,12 @@ impl Recorded {
 
     fn started(self, ms: i64, path: &str, title: &str) -> Self {
         let attempt: u32 = path.rsplit_once('#').map_or(1, |(_, n)| n.parse().unwrap_or(1));
-        self.then(ms, serde_json::json!({
-            "event": "step.started", "path": path, "title": title, "action": "web.scrape", "attempt": attempt
-        }))
+        self.then(
+            ms,
+            serde_json::json!({
+                "event": "step.started", "path": path, "title": title, "action": "web.scrape", "attempt": attempt
+            }),
+        )
     }
 
     fn fan(self, ms: i64, path: &str, title: &str, items: u32) -> Self {
@@ -43,9 +49,12 @@ impl Recorded {
     }
 
     fn completed(self, ms: i64, path: &str, took: u64) -> Self {
-        self.then(ms, serde_json::json!({
-            "event": "step.completed", "path": path, "result": null, "duration_ms": took
-        }))
+        self.then(
+            ms,
+            serde_json::json!({
+                "event": "step.completed", "path": path, "result": null, "duration_ms": took
+            }),
+        )
     }
 
     fn failed(self, ms: i64, path: &str, kind: &str, message: &str, took: u64) -> Self {
@@ -55,9 +64,12 @@ impl Recorded {
 
     fn retrying(self, ms: i64, path: &str, kind: &str, message: &str, wait: u64) -> Self {
         let error = error(path, kind, message, 1);
-        self.then(ms, serde_json::json!({
-            "event": "step.retrying", "path": path, "attempt": 1, "error": error, "wait_ms": wait
-        }))
+        self.then(
+            ms,
+            serde_json::json!({
+                "event": "step.retrying", "path": path, "attempt": 1, "error": error, "wait_ms": wait
+            }),
+        )
     }
 
     fn tree(&self) -> Tree {
@@ -127,7 +139,10 @@ fn a_retry_says_which_attempt_it_is() {
 
 #[test]
 fn what_is_through_is_folded_when_lines_are_scarce() {
-    let run = three_pages().completed(1500, "pages[1].page", 1498).completed(1501, "pages", 1500).started(1600, "rows", "Extract");
+    let run = three_pages()
+        .completed(1500, "pages[1].page", 1498)
+        .completed(1501, "pages", 1500)
+        .started(1600, "rows", "Extract");
     insta::assert_snapshot!(run.picture(1700, 4));
 }
 

@@ -166,7 +166,8 @@ impl Tree {
             }
             EventKind::StepFailed { path, error, duration_ms } => {
                 self.tally.failed += 1;
-                let tries = if error.attempts > 1 { format!(" after {} attempts", error.attempts) } else { String::new() };
+                let tries =
+                    if error.attempts > 1 { format!(" after {} attempts", error.attempts) } else { String::new() };
                 let note = format!("{}{tries}: {}", error.kind, one_line(&error.message));
                 self.settle(path, State::Failed, Some(*duration_ms), Some(note));
             }
@@ -179,7 +180,9 @@ impl Tree {
                 self.tally.cancelled += 1;
                 self.settle(path, State::Cancelled, Some(*duration_ms), Some("cancelled".to_owned()));
             }
-            EventKind::RunWaiting { path, reason } => self.change(path, |node| node.note = format!("waits for {reason}")),
+            EventKind::RunWaiting { path, reason } => {
+                self.change(path, |node| node.note = format!("waits for {reason}"))
+            }
             EventKind::Emitted { .. } => {}
             EventKind::RunCompleted { duration_ms, .. } => self.finish(State::Completed, *duration_ms),
             EventKind::RunFailed { duration_ms, .. } => self.finish(State::Failed, *duration_ms),

@@ -7,7 +7,7 @@ use crate::run::event::RunError;
 use crate::source::Span;
 use crate::value::{Fault, Value};
 
-impl<'e> Cx<'e> {
+impl Cx<'_> {
     pub(super) fn method(
         &mut self,
         method: MethodRef,
