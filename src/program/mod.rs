@@ -457,6 +457,17 @@ pub struct Assert {
 }
 
 impl Program {
+    /// A program of its parts.
+    pub fn new(
+        sources: Vec<SourceText>,
+        tools: Vec<Arc<Signature>>,
+        flows: Vec<Flow>,
+        functions: Vec<Function>,
+        tests: Vec<Test>,
+    ) -> Self {
+        Self { sources, tools, flows, functions, tests, hash: OnceLock::new() }
+    }
+
     /// A flow by its name; those of the program's own file come before imported ones.
     pub fn flow(&self, name: &str) -> Option<&Flow> {
         self.flows.iter().filter(|flow| flow.name == name).max_by_key(|flow| flow.exported)

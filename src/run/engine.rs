@@ -68,7 +68,9 @@ impl Engine {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let started = Started::new(self, program, flow, &input.into())?;
         let run = Run::new(Arc::clone(&started.run));
-        runtime.spawn(started.to_end());
+        // Tokio's budget is per task, and a run is one: a wide fan-out would be polled over and over while it waits for
+        // its share. Strands let others run by themselves.
+        runtime.spawn(tokio::task::unconstrained(started.to_end()));
         Ok(run)
     }
 

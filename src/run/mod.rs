@@ -15,6 +15,7 @@ mod policy;
 pub mod ports;
 mod scope;
 pub mod testing;
+pub mod typed;
 
 pub use clock::{TokioClock, VirtualClock};
 pub use engine::{BuildError, Engine, EngineBuilder, FieldError, InputError, StartError};
@@ -23,3 +24,4 @@ pub use handle::{Events, Run};
 pub use journal::MemoryJournal;
 pub use limits::Limits;
 pub use ports::{Clock, Hook, Journal, NoSecrets, Registry, Report, Secrets, Tool, ToolContext, ToolError, Usage};
+pub use typed::{TypedTool, tool, tool_in_context};

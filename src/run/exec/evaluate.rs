@@ -11,25 +11,11 @@ use crate::types::Text;
 use crate::value::{ErrorKind, Value};
 
 impl Strand<'_> {
-    /// The value of an expression.
+    /// The value of an expression; what fails, fails in the step around.
     pub(crate) fn eval(&self, frame: &mut [Value], expr: &Expr) -> Result<Value, Box<Failure>> {
-        let machine = self.machine;
-        let calls = |tool| machine.bench.map_or(Value::Null, |bench| bench.calls(tool));
-        let limits = &machine.engine.limits;
-        Evaluator::new(&machine.program.functions, &machine.record)
-            .limits(limits.fuel, limits.value_bytes)
-            .calls(&calls)
-            .eval(expr, frame)
-            .map_err(|error| self.placed(*error))
-    }
-
-    /// A failure of an expression, which happened here unless it is one that goes on.
-    fn placed(&self, error: RunError) -> Box<Failure> {
-        if error.step.is_empty() {
-            Failure::of(RunError { step: self.here(), attempts: 1, ..error })
-        } else {
-            Failure::of(error)
-        }
+        self.machine
+            .eval(frame, expr)
+            .map_err(|error| Failure::of(RunError { step: self.here(), attempts: 1, ..*error }))
     }
 
     /// Whether a condition holds.
@@ -80,6 +66,15 @@ impl Strand<'_> {
 }
 
 impl Machine<'_> {
+    fn eval(&self, frame: &mut [Value], expr: &Expr) -> Result<Value, Box<RunError>> {
+        let limits = &self.engine.limits;
+        let evaluator = Evaluator::new(&self.program.functions, &self.record).limits(limits.fuel, limits.value_bytes);
+        match self.bench {
+            None => evaluator.eval(expr, frame),
+            Some(bench) => evaluator.calls(&|tool| bench.calls(tool)).eval(expr, frame),
+        }
+    }
+
     /// Whether a value fits a pattern; binds what it binds.
     pub(crate) fn fits(&self, frame: &mut [Value], pattern: &Pattern, value: &Value) -> bool {
         Evaluator::new(&self.program.functions, &self.record).matches(pattern, value, frame)

@@ -94,8 +94,10 @@ pub(super) async fn perform<'m>(
         Err(failure) => job.prepared = Err(failure),
     }
     let (flowing, tally) = attempts(strand, frame, &mut job).await;
-    if let Ok(Exit::Yield(value)) = &flowing {
-        undo::hold(strand, frame, step, &job.path, value);
+    match &flowing {
+        Ok(Exit::Yield(value)) => undo::hold(strand, frame, step, &job.path, value),
+        Ok(Exit::Next) => undo::hold(strand, frame, step, &job.path, &Value::Null),
+        _ => {}
     }
     match (&step.guard, flowing) {
         (Some(Guard::Catch { catch, finally }), flowing) => {

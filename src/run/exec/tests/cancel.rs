@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use crate::program::{Action, Guard, Stmt, Try};
+use crate::program::{Action, Guard, Step, Stmt, Try};
+use crate::run::EventKind;
 use crate::run::exec::tests::build::*;
 use crate::value::ErrorKind;
 
@@ -92,14 +93,14 @@ fn tangle(seed: &mut u64, depth: u32) -> Vec<Stmt> {
                 &name,
                 Action::Parallel(vec![
                     step("l", Action::Do(inner(seed))).branch(),
-                    step("r", Action::Do(inner(seed))).undone_by("r").branch(),
+                    step("ru", Action::Do(inner(seed))).undone_by("r").branch(),
                 ]),
             ),
             5 => step(
                 &name,
                 Action::Race(vec![
                     step("l", Action::Do(inner(seed))).branch(),
-                    step("r", Action::Do(inner(seed))).undone_by("r").branch(),
+                    step("ru", Action::Do(inner(seed))).undone_by("r").branch(),
                 ]),
             ),
             6 => step(&name, repeat(2, Some((20, None)), inner(seed))),
@@ -115,7 +116,7 @@ fn tangle(seed: &mut u64, depth: u32) -> Vec<Stmt> {
             }
             _ => step(&name, leaf(seed)),
         };
-        let made = if next(seed) % 3 == 0 { made.undone_by(&name) } else { made };
+        let made = if next(seed) % 3 == 0 { named(made.undone_by(&name), "u") } else { made };
         let made = if next(seed) % 4 == 0 {
             made.retried(1).with(|step| step.retry.as_mut().unwrap().on = vec![ErrorKind::Tool, ErrorKind::Timeout])
         } else {
@@ -171,14 +172,31 @@ fn a_run_cancelled_at_any_moment_ends_cleanly() {
     }
 }
 
-/// On a cancelled run every completed step with an undo was undone exactly once.
+/// On a cancelled run every completed step with an undo (their names end in `u`) was undone exactly once.
 fn every_completed_undo_ran(told: &[String], ended: &Ended) {
-    let undos: Vec<_> =
-        told.iter().filter_map(|told| told.strip_prefix("started ")).filter(|path| path.ends_with("~undo")).collect();
-    let mut unique = undos.clone();
-    unique.sort_unstable();
-    unique.dedup();
-    assert_eq!(unique.len(), undos.len(), "an undo ran twice: {undos:?}");
+    let of = |what: &str| -> Vec<String> {
+        let mut paths: Vec<_> = told.iter().filter_map(|told| told.strip_prefix(what)).map(str::to_owned).collect();
+        paths.sort_unstable();
+        paths
+    };
+    let succeeded = |path: &String| {
+        path.ends_with('u')
+            && ended.events.iter().any(|event| match &event.kind {
+                // What `try` made an outcome of ends as `failed`, what it caught in a step of its own has `caught`.
+                EventKind::StepCompleted { path: at, caught, .. } => at == path && caught.is_none(),
+                _ => false,
+            })
+    };
+    let mut due: Vec<_> = of("completed ").into_iter().filter(succeeded).map(|path| format!("{path}~undo")).collect();
+    due.sort_unstable();
+    let undone: Vec<_> = of("started ").into_iter().filter(|path| path.ends_with("~undo")).collect();
+    assert_eq!(undone, due, "{told:#?}");
     let compensated = ended.calls().iter().filter(|call| call.starts_with("compensate ")).count();
-    assert_eq!(compensated, undos.len());
+    assert_eq!(compensated, undone.len());
+}
+
+/// The step under a longer name.
+fn named(mut step: Step, more: &str) -> Step {
+    step.segment = format!("{}{more}", step.segment).into();
+    step
 }
