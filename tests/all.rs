@@ -2,12 +2,24 @@
 
 #[path = "all/docs.rs"]
 mod docs;
+#[path = "all/errors.rs"]
+mod errors;
+#[path = "all/generated.rs"]
+mod generated;
+#[path = "all/imports.rs"]
+mod imports;
+#[path = "all/lower.rs"]
+mod lower;
 #[path = "all/methods.rs"]
 mod methods;
+#[path = "all/outputs.rs"]
+mod outputs;
 #[path = "all/run.rs"]
 mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[path = "all/syntax.rs"]
+mod syntax;
 #[path = "all/tidy.rs"]
 mod tidy;
 #[cfg(feature = "web")]

@@ -31,18 +31,23 @@ impl Checker<'_> {
             self.belongs_in_test(span, "mock");
             return;
         }
-        if let Some(after) = &mock.after {
-            self.expect(after, &Type::Duration, "`after`");
-        }
         let Some(tool) = self.tool(&mock.tool) else {
+            if let Some(after) = &mock.after {
+                self.expect(after, &Type::Duration, "`after`");
+            }
             if let MockAnswer::Value(value) = &mock.answer {
                 self.mock_answer(value, &Type::Error, "");
             }
             return;
         };
         self.resolve(mock.id, Resolution::Tool(tool.clone()));
+        // The names that the pattern binds are there for the answer.
+        let mark = self.mark();
         if let MockArgs::Record(fields) = &mock.args {
             self.mock_arguments(&tool, fields);
+        }
+        if let Some(after) = &mock.after {
+            self.expect(after, &Type::Duration, "`after`");
         }
         match &mock.answer {
             MockAnswer::Value(value) => {
@@ -52,6 +57,7 @@ impl Checker<'_> {
             }
             MockAnswer::Fails(kind) => self.error_kind(kind),
         }
+        self.leave(mark);
     }
 
     fn mock_answer(&mut self, value: &Expr, result: &Type, tool: &str) {
@@ -60,7 +66,7 @@ impl Checker<'_> {
         self.filling = outer;
     }
 
-    /// Which calls a mock answers: patterns of named arguments.
+    /// Which calls a mock answers: patterns of named arguments. Their names stay in sight.
     fn mock_arguments(&mut self, tool: &Arc<Signature>, fields: &[PatternField]) {
         let parameters = self.parameters(&Callee::Tool(tool.clone()));
         for field in fields {
@@ -81,9 +87,7 @@ impl Checker<'_> {
             };
             let subject = parameter.ty.substitute(&Bindings::default(), &Type::Json);
             let mut matching = Matching { left: subject.clone(), subject, place: None };
-            let mark = self.mark();
             self.patterns(&mut matching, std::slice::from_ref(&field.pattern), None);
-            self.leave(mark);
         }
     }
 

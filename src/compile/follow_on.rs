@@ -77,14 +77,14 @@ impl<'a> Broken<'a> {
         if self.lost_item && ABSENT.contains(&diagnostic.code) {
             return true;
         }
+        // The use of a broken declaration may be told wrongly, wherever it stands.
         let lines = lines_of(diagnostic.span, sources);
-        if any_touches(&self.items, diagnostic.span) {
-            return !LOCAL.contains(&diagnostic.code) || any_touches(&self.errors, lines);
+        let mut words = sources.slice(lines).split(|c: char| !c.is_alphanumeric() && c != '_');
+        if words.any(|word| self.names.contains(word)) {
+            return true;
         }
-        // Elsewhere only the use of a broken declaration may be told wrongly.
-        let text = sources.slice(lines);
-        let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-        words.any(|word| self.names.contains(word))
+        any_touches(&self.items, diagnostic.span)
+            && (!LOCAL.contains(&diagnostic.code) || any_touches(&self.errors, lines))
     }
 }
 

@@ -46,31 +46,25 @@ fn result(diagnostic: &Diagnostic, sources: &Sources) -> Value {
         Some(help) => format!("{}\n{help}", diagnostic.message),
         None => diagnostic.message.clone(),
     };
-    let mut result = json!({
+    let related = diagnostic.labels.iter().map(|label| {
+        let place = physical(label.span, sources);
+        json!({ "physicalLocation": place, "message": { "text": label.message } })
+    });
+    let rule = CODES.iter().position(|code| *code == diagnostic.code);
+    json!({
         "ruleId": diagnostic.code.id,
+        // -1 is SARIF's own way to say that there is none.
+        "ruleIndex": rule.map_or(-1, |index| index as i64),
         "level": level(diagnostic.severity()),
         "message": { "text": text },
-        "locations": [location(diagnostic.span, sources)],
-    });
-    if let Some(index) = CODES.iter().position(|code| *code == diagnostic.code) {
-        result["ruleIndex"] = json!(index);
-    }
-    if !diagnostic.labels.is_empty() {
-        let related = diagnostic.labels.iter().map(|label| {
-            let mut location = location(label.span, sources);
-            location["message"] = json!({ "text": label.message });
-            location
-        });
-        result["relatedLocations"] = related.collect();
-    }
-    if !diagnostic.fixes.is_empty() {
-        result["fixes"] = diagnostic.fixes.iter().map(|one| fix(one, sources)).collect();
-    }
-    result
+        "locations": [{ "physicalLocation": physical(diagnostic.span, sources) }],
+        "relatedLocations": related.collect::<Value>(),
+        "fixes": diagnostic.fixes.iter().map(|one| fix(one, sources)).collect::<Value>(),
+    })
 }
 
-fn location(span: Span, sources: &Sources) -> Value {
-    json!({ "physicalLocation": { "artifactLocation": artifact(span, sources), "region": region(span, sources) } })
+fn physical(span: Span, sources: &Sources) -> Value {
+    json!({ "artifactLocation": artifact(span, sources), "region": region(span, sources) })
 }
 
 fn artifact(span: Span, sources: &Sources) -> Value {

@@ -198,11 +198,11 @@ fn fits<'a>(first: Item<'a>, rest: &[Item<'a>], room: usize) -> bool {
             Node::Line { .. } | Node::Hard | Node::Blank => return true,
             Node::Concat(parts) => stack.extend(parts.iter().rev().map(with)),
             Node::Nest(inner) => stack.push(with(inner)),
-            Node::Group(inner) | Node::Flat(inner) => {
-                stack.push(Item { broken: item.broken && inner.forced, ..with(inner) });
-            }
+            // A group that follows may be broken: the line then ends in it.
+            Node::Group(inner) => stack.push(with(inner)),
+            Node::Flat(inner) => stack.push(Item { broken: false, ..with(inner) }),
             Node::IfBroken(broken, flat) => stack.push(with(if item.broken { broken } else { flat })),
-            Node::Choice(choice, _) => stack.push(Item { broken: false, ..with(choice) }),
+            Node::Choice(first, second) => stack.push(with(if item.broken { second } else { first })),
         }
     }
 }

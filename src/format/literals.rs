@@ -137,9 +137,7 @@ fn tight(source: &str) -> String {
 
 /// A hole's text in its braces, apart from braces of its own.
 fn braces(text: &str) -> String {
-    let open = if text.starts_with('{') { " " } else { "" };
-    let close = if text.ends_with('}') { " " } else { "" };
-    format!("{{{{{open}{text}{close}}}}}")
+    if text.starts_with('{') || text.ends_with('}') { format!("{{{{ {text} }}}}") } else { format!("{{{{{text}}}}}") }
 }
 
 /// Where the first hole of a string's text opens.

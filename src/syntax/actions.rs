@@ -58,8 +58,7 @@ impl Builder<'_> {
             return None;
         }
         let at = args.as_span().start();
-        let rest = self.text.get(at..)?;
-        if !rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        if !self.rest(at).starts_with(|c: char| c.is_ascii_alphabetic()) {
             return None;
         }
         let name = self.name(&callee);

@@ -104,7 +104,7 @@ impl Builder<'_> {
     }
 
     fn level(&mut self, parts: &mut Parts<'_>, level: Level) -> Expr {
-        if level == Level::Not && self.at_prefix(parts, "not", "!") {
+        if level == Level::Not && self.at_prefix(parts, level) {
             return self.prefixes(parts, level);
         }
         let mut first = match level.above() {
@@ -170,7 +170,7 @@ impl Builder<'_> {
 
     fn chained(&mut self, rest: &[(BinaryOp, Span, Expr)], span: Span, next: &Expr) {
         let Some((_, _, middle)) = rest.last() else { return };
-        let text = self.text.get(middle.span.range()).unwrap_or_default();
+        let text = self.slice(middle.span);
         let mut diagnostic = Diagnostic::new(
             Code::CHAINED_COMPARISON,
             span.to(next.span),
@@ -199,27 +199,27 @@ impl Builder<'_> {
         self.report(diagnostic);
     }
 
-    fn at_prefix(&self, parts: &mut Parts<'_>, word: &str, foreign: &str) -> bool {
-        let is = |part: &Pair<'_>| part.as_rule() == Rule::prefix_op && [word, foreign].contains(&part.as_str());
-        parts.peek().is_some_and(is)
-    }
-
-    /// A chain of one kind of prefix operators and what they stand before.
+    /// A chain of prefix operators and what they stand before. Only `not` at its own level takes a comparison; a chain
+    /// that stands deeper (`a == not b`, `- not c`) takes one operand.
     fn prefixes(&mut self, parts: &mut Parts<'_>, level: Level) -> Expr {
-        let negate = level == Level::Negate;
-        let (word, foreign) = if negate { ("-", "-") } else { ("not", "!") };
         let mut operators = Vec::new();
-        while self.at_prefix(parts, word, foreign) {
+        while self.at_prefix(parts, level) {
             let Some(part) = parts.next() else { break };
             let span = self.span(&part);
             if part.as_str() == "!" {
                 self.foreign_not(span);
             }
-            operators.push((if negate { PrefixOp::Neg } else { PrefixOp::Not }, span));
+            operators.push((if part.as_str() == "-" { PrefixOp::Neg } else { PrefixOp::Not }, span));
         }
-        let operand = if negate { self.operand(parts) } else { self.level(parts, Level::Compare) };
+        let operand = if level == Level::Not { self.level(parts, Level::Compare) } else { self.operand(parts) };
         let span = operators.first().map_or(operand.span, |(_, first)| first.to(operand.span));
         Expr { id: self.fresh(), span, kind: ExprKind::Prefix(operators, Box::new(operand)) }
+    }
+
+    /// Whether a prefix operator of a level comes next: only `not` at its own, any before an operand.
+    fn at_prefix(&self, parts: &mut Parts<'_>, level: Level) -> bool {
+        let is = |part: &Pair<'_>| part.as_rule() == Rule::prefix_op && (level != Level::Not || part.as_str() != "-");
+        parts.peek().is_some_and(is)
     }
 
     fn foreign_not(&mut self, span: Span) {
@@ -232,11 +232,8 @@ impl Builder<'_> {
 
     /// A primary and what follows it; also a prefix that stands deeper than its level, as in `a == not b`.
     fn operand(&mut self, parts: &mut Parts<'_>) -> Expr {
-        if self.at_prefix(parts, "-", "-") {
+        if self.at_prefix(parts, Level::Negate) {
             return self.prefixes(parts, Level::Negate);
-        }
-        if self.at_prefix(parts, "not", "!") {
-            return self.prefixes(parts, Level::Not);
         }
         let Some(part) = parts.next() else { return self.error_expr(Span::default()) };
         let mut value = self.primary(part, parts);
@@ -287,7 +284,7 @@ impl Builder<'_> {
     /// `if` as an operand: read, but it wants parentheses.
     fn if_operand(&mut self, pair: Pair<'_>) -> Expr {
         let span = self.span(&pair);
-        let text = self.text.get(span.range()).unwrap_or_default();
+        let text = self.slice(span);
         self.report(Diagnostic::new(Code::SYNTAX, span, "an `if` beside an operator stands in parentheses").fix(
             "put it in parentheses",
             span,
@@ -324,10 +321,10 @@ impl Builder<'_> {
             match part.as_rule() {
                 Rule::expr => items.push(ListItem::Value(self.expr(part))),
                 Rule::spread => {
-                    let span = self.span(&part);
+                    let end = part.as_span().end();
                     match part.into_inner().next() {
                         Some(value) => items.push(ListItem::Spread(self.expr(value))),
-                        None => self.expected(span.end as usize, "a list"),
+                        None => self.expected(end, "a list"),
                     }
                 }
                 _ => self.missing(&part),
@@ -361,11 +358,13 @@ impl Builder<'_> {
         let mut name = self.no_name(&pair);
         let mut value = None;
         let mut quoted = false;
+        let mut after = 0;
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::expr | Rule::no_expr => value = Some(self.expr(part)),
                 rule => {
                     quoted = rule != Rule::word;
+                    after = part.as_span().end();
                     name = self.field_name(part);
                 }
             }
@@ -373,7 +372,6 @@ impl Builder<'_> {
         let value = match value {
             Some(value) => value,
             None if quoted || super::words::is_keyword(&name.text) => {
-                let after = name.span.end as usize;
                 self.expected(self.skip_trivia(after), "`:` and a value");
                 self.error_expr(name.span)
             }
@@ -468,7 +466,7 @@ impl Builder<'_> {
             if let (Some(only), None) = (inner.next(), inner.next())
                 && only.as_rule() == Rule::paren
                 && only.clone().into_inner().filter(|part| part.as_rule() == Rule::expr).nth(1).is_some()
-                && self.text.get(only.as_span().end()..).is_some_and(|rest| rest.starts_with("=>"))
+                && self.rest(only.as_span().end()).starts_with("=>")
             {
                 let span = self.span(&only);
                 let items = only.into_inner().filter(|part| part.as_rule() == Rule::expr);

@@ -1,143 +1,115 @@
-//! A quick look over the text before the grammar sees it: size, nesting, brackets that do not match, and where the
-//! comments are. Recursive descent meets deep input with the stack, so what is too deep is refused here.
+//! A look over the text before the grammar sees it: its size, its nesting, its comments, and whether its brackets and
+//! strings are closed. Recursive descent meets deep input with the stack, so what is too deep is refused here; and
+//! where brackets do not match, they are reported and mended here, so that the grammar only ever meets matching ones
+//! and one forgotten `}` is one error.
 
+use super::brackets::{self, Problems};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 
 /// The largest file that is read, in bytes.
 pub(super) const MAX_BYTES: usize = 1 << 20;
-/// The deepest nesting of brackets and holes.
+/// The deepest nesting of brackets, holes, type arguments, and of `then if` and `try try`, which nest without brackets.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// What a scan finds.
+/// What a look over a text finds.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// Comments, from `//` to the end of the line, in order.
+    /// Comments, from `//` to the end of the line, in order; offsets of the text to parse.
     pub(super) comments: Vec<(u32, u32)>,
-    /// Why the text must not be parsed at all.
-    pub(super) refused: Option<Diagnostic>,
+    /// What is wrong with its size, depth, brackets and strings.
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// The text to parse in place of the original, where brackets were mended.
+    pub(super) mended: Option<Mended>,
+    /// Whether it must not be parsed at all.
+    pub(super) refused: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Open {
-    Paren,
-    Bracket,
-    Brace,
-    /// `{{` in a string of one line or of several.
-    Hole {
-        block: bool,
-    },
+/// A text whose brackets match, and the way back to the original.
+#[derive(Debug, Default)]
+pub(super) struct Mended {
+    /// The text.
+    pub(super) text: String,
+    /// What was inserted: where in this text, and how many bytes.
+    inserted: Vec<(usize, usize)>,
+}
+
+/// A change to a text: what stands at `start..end` is replaced.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// As long as what it replaces, or an insertion.
+    pub(super) text: String,
+}
+
+impl Mended {
+    /// Applies changes that do not overlap. Those at one place keep their order.
+    pub(super) fn new(original: &str, mut changes: Vec<Change>) -> Self {
+        changes.sort_by_key(|change| change.start);
+        let mut this = Self::default();
+        let mut at = 0;
+        for change in changes {
+            if change.start < at {
+                continue;
+            }
+            this.text.push_str(original.get(at..change.start).unwrap_or_default());
+            if change.start == change.end {
+                this.inserted.push((this.text.len(), change.text.len()));
+            }
+            this.text.push_str(&change.text);
+            at = change.end;
+        }
+        this.text.push_str(original.get(at..).unwrap_or_default());
+        this
+    }
+
+    /// The offset in the original text of an offset in this one.
+    pub(super) fn original(&self, offset: usize) -> usize {
+        let mut before = 0;
+        for (at, length) in &self.inserted {
+            if *at >= offset {
+                break;
+            }
+            before += (*length).min(offset - at);
+        }
+        offset - before
+    }
+
+    /// Whether something was inserted at an offset of this text.
+    pub(super) fn is_inserted(&self, offset: usize) -> bool {
+        self.inserted.iter().any(|(at, length)| (*at..at + length).contains(&offset))
+    }
 }
 
 /// Looks over a text.
 pub(super) fn scan(text: &str, file: FileId) -> Scan {
     if text.len() > MAX_BYTES {
         let message = format!("the file has {} bytes, and at most {MAX_BYTES} are read", text.len());
-        let refused = Diagnostic::new(Code::TOO_LARGE, Span::new(file, 0, 0), message)
+        let refusal = Diagnostic::new(Code::TOO_LARGE, Span::new(file, 0, 0), message)
             .help("split it into several files and import them with `use`");
-        return Scan { comments: Vec::new(), refused: Some(refused) };
+        return refused(refusal);
     }
-    let mut scanner = Scanner { bytes: text.as_bytes(), at: 0, open: Vec::new(), found: Scan::default(), file };
-    scanner.code();
-    scanner.found
+    let first = brackets::look(text, file);
+    if let Some(refusal) = first.refused {
+        return refused(refusal);
+    }
+    if first.problems == Problems::default() {
+        return Scan { comments: first.comments, ..Scan::default() };
+    }
+    let (changes, diagnostics) = brackets::mend(text, file, first.problems);
+    let mended = Mended::new(text, changes);
+    let second = brackets::look(&mended.text, file);
+    // The grammar is only linear on brackets that match: what could not be mended is not parsed.
+    let refused = second.refused.is_some() || second.problems != Problems::default() || diagnostics.is_empty();
+    if refused && diagnostics.is_empty() {
+        let span = Span::new(file, 0, 0);
+        let diagnostics = vec![Diagnostic::new(Code::UNCLOSED, span, "the brackets of this file do not match")];
+        return Scan { diagnostics, refused, ..Scan::default() };
+    }
+    Scan { comments: second.comments, diagnostics, mended: Some(mended), refused }
 }
 
-struct Scanner<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    open: Vec<Open>,
-    found: Scan,
-    file: FileId,
-}
-
-impl Scanner<'_> {
-    fn peek(&self, ahead: usize) -> u8 {
-        self.bytes.get(self.at + ahead).copied().unwrap_or(0)
-    }
-
-    fn starts_with(&self, text: &str) -> bool {
-        self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(text.as_bytes()))
-    }
-
-    fn code(&mut self) {
-        while self.at < self.bytes.len() && self.found.refused.is_none() {
-            match self.peek(0) {
-                b'"' if self.starts_with("\"\"\"") => {
-                    self.at += 3;
-                    self.string(true);
-                }
-                b'"' => {
-                    self.at += 1;
-                    self.string(false);
-                }
-                b'\'' => {
-                    let rest = self.bytes.get(self.at + 1..).unwrap_or_default();
-                    let length = rest.iter().position(|b| matches!(b, b'\'' | b'\n')).unwrap_or(rest.len());
-                    self.at += length + 2;
-                }
-                b'/' if self.peek(1) == b'/' => {
-                    let rest = self.bytes.get(self.at..).unwrap_or_default();
-                    let length = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
-                    self.found.comments.push((self.at as u32, (self.at + length) as u32));
-                    self.at += length;
-                }
-                b'(' => self.enter(Open::Paren, 1),
-                b'[' => self.enter(Open::Bracket, 1),
-                b'{' => self.enter(Open::Brace, 1),
-                b')' => self.leave(Open::Paren),
-                b']' => self.leave(Open::Bracket),
-                b'}' => match self.open.last() {
-                    Some(Open::Hole { block }) if self.peek(1) == b'}' => {
-                        let block = *block;
-                        self.open.pop();
-                        self.at += 2;
-                        self.string(block);
-                    }
-                    _ => self.leave(Open::Brace),
-                },
-                _ => self.at += 1,
-            }
-        }
-    }
-
-    /// The inside of a string, up to its end or its next hole.
-    fn string(&mut self, block: bool) {
-        while self.at < self.bytes.len() {
-            match self.peek(0) {
-                b'\\' if self.starts_with("\\{{") => self.at += 3,
-                b'\\' => self.at += 2,
-                b'{' if self.peek(1) == b'{' => return self.enter(Open::Hole { block }, 2),
-                b'"' if !block => {
-                    self.at += 1;
-                    return;
-                }
-                b'\n' if !block => return,
-                b'"' if self.starts_with("\"\"\"") => {
-                    self.at += 3;
-                    return;
-                }
-                _ => self.at += 1,
-            }
-        }
-    }
-
-    fn enter(&mut self, open: Open, width: usize) {
-        if self.open.len() == MAX_DEPTH {
-            let span = Span::new(self.file, self.at, self.at + width);
-            let refused =
-                Diagnostic::new(Code::TOO_DEEP, span, format!("brackets nest deeper than {MAX_DEPTH} levels"))
-                    .help("name the inner parts with `let`, or move them into a `fn` or `flow`");
-            self.found.refused = Some(refused);
-            return;
-        }
-        self.open.push(open);
-        self.at += width;
-    }
-
-    fn leave(&mut self, open: Open) {
-        if self.open.last() == Some(&open) {
-            self.open.pop();
-        }
-        self.at += 1;
-    }
+fn refused(diagnostic: Diagnostic) -> Scan {
+    Scan { diagnostics: vec![diagnostic], refused: true, ..Scan::default() }
 }

@@ -24,29 +24,36 @@ impl Builder<'_> {
     pub(super) fn file(&mut self, pair: Pair<'_>) -> Vec<Item> {
         let mut items = Vec::new();
         let mut mistaken = false;
+        let mut end = 0;
         for part in pair.into_inner() {
             let before = self.diagnostics.len();
+            let start = part.as_span().start();
+            let same_line = !self.between(end, start).contains('\n');
+            end = self.trim(start, part.as_span().end());
             match part.as_rule() {
                 Rule::item => {
                     let item = self.item(part);
                     items.push(item);
+                    mistaken = self.diagnostics.len() > before;
                 }
-                Rule::lost_item if !mistaken => self.lost_item(&part),
+                Rule::lost_item if !(mistaken && same_line) => {
+                    mistaken = true;
+                    self.lost_item(&part);
+                }
                 _ => {}
             }
-            mistaken = self.diagnostics.len() > before;
         }
         items
     }
 
     fn item(&mut self, pair: Pair<'_>) -> Item {
         let span = self.span(&pair);
-        let mut doc = self.doc(span.start as usize);
+        let mut doc = self.doc(&pair);
         let mut annotations = Vec::new();
         let mut kind = ItemKind::Error;
         for part in pair.into_inner() {
             // Documentation may stand between the annotations too.
-            doc = doc.or_else(|| self.doc(part.as_span().start()));
+            doc = doc.or_else(|| self.doc(&part));
             match part.as_rule() {
                 Rule::annotation => annotations.push(self.annotation(part)),
                 Rule::use_item => kind = self.use_item(part),
@@ -97,6 +104,16 @@ impl Builder<'_> {
                             Rule::name | Rule::reserved_name | Rule::no_name => names.extend(self.declared(&part)),
                             _ => self.missing(&part),
                         }
+                    }
+                }
+                Rule::bare_use => {
+                    let span = self.span(&part);
+                    names.extend(part.into_inner().filter_map(|part| self.declared(&part)));
+                    if !names.is_empty() {
+                        let text = format!("{{ {} }}", self.slice(span));
+                        self.report(
+                            Diagnostic::new(Code::SYNTAX, span, "the names of a `use` stand in braces").fix("add braces", span, text),
+                        );
                     }
                 }
                 Rule::string | Rule::block_string | Rule::raw_string => {
@@ -168,7 +185,7 @@ impl Builder<'_> {
 
     fn param(&mut self, pair: Pair<'_>) -> Param {
         let span = self.span(&pair);
-        let doc = self.doc(span.start as usize);
+        let doc = self.doc(&pair);
         let id = self.fresh();
         let mut name = self.no_name(&pair);
         let mut optional = false;
@@ -232,9 +249,8 @@ impl Builder<'_> {
 
     /// Text that begins no item.
     fn lost_item(&mut self, pair: &Pair<'_>) {
-        let span = self.span(pair);
-        let (found, words) = self.found(span.start as usize);
-        let word = self.text.get(found.range()).unwrap_or_default();
+        let (found, words) = self.found(pair.as_span().start());
+        let word = self.slice(found);
         let begins = "a file holds `use`, `type`, `tool`, `fn`, `flow` and `test`";
         let diagnostic = match word {
             "function" | "def" | "func" => {

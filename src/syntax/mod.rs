@@ -3,6 +3,7 @@
 pub mod ast;
 
 mod actions;
+mod brackets;
 mod expected;
 mod exprs;
 mod guard;

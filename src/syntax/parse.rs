@@ -5,7 +5,8 @@
 use pest::Parser as _;
 
 use super::ast::{Comment, File, Name, NodeId};
-use super::{NodeIds, Parsed, guard};
+use super::guard::{self, Mended};
+use super::{NodeIds, Parsed};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, SourceFile, Span};
 use crate::types::Text;
@@ -25,38 +26,49 @@ pub(super) type Pair<'i> = pest::iterators::Pair<'i, Rule>;
 /// Parses a file: always a tree, and every syntax error in the order of the text.
 pub(super) fn parse(source: &SourceFile, file: FileId, ids: &mut NodeIds) -> Parsed {
     let scan = guard::scan(source.text(), file);
-    let comments: Vec<Span> =
-        scan.comments.iter().map(|&(start, end)| Span::new(file, start as usize, end as usize)).collect();
-    if let Some(refused) = scan.refused {
-        return Parsed { file: File { items: Vec::new(), comments: Vec::new() }, diagnostics: vec![refused] };
+    if scan.refused {
+        return Parsed { file: File { items: Vec::new(), comments: Vec::new() }, diagnostics: scan.diagnostics };
     }
-    let used = vec![false; comments.len()];
-    let mut builder = Builder { text: source.text(), file, ids, comments, used, diagnostics: Vec::new() };
-    let items = match grammar::Grammar::parse(Rule::file, source.text()) {
+    let mended = scan.mended.as_ref();
+    let used = vec![false; scan.comments.len()];
+    let mut builder = Builder {
+        text: mended.map_or(source.text(), |mended| &mended.text),
+        original: source.text(),
+        mended,
+        file,
+        ids,
+        comments: scan.comments,
+        used,
+        diagnostics: scan.diagnostics,
+    };
+    let items = match grammar::Grammar::parse(Rule::file, builder.text) {
         Ok(mut pairs) => pairs.next().map(|pair| builder.file(pair)).unwrap_or_default(),
         Err(why) => {
             builder.unparsed(&why);
             Vec::new()
         }
     };
-    let Builder { comments, used, mut diagnostics, .. } = builder;
+    let comments = builder.free_comments();
+    let mut diagnostics = builder.diagnostics;
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
-    let comments = comments.into_iter().zip(used).filter(|(_, used)| !used).map(|(span, _)| Comment { span }).collect();
     Parsed { file: File { items, comments }, diagnostics }
 }
 
-/// Builds the tree from pairs.
+/// Builds the tree from pairs. Offsets of pairs are those of the text that was parsed; spans are those of the original,
+/// which differs only where brackets were mended.
 pub(super) struct Builder<'a> {
-    pub(super) text: &'a str,
-    pub(super) file: FileId,
+    text: &'a str,
+    original: &'a str,
+    mended: Option<&'a Mended>,
+    file: FileId,
     ids: &'a mut NodeIds,
-    /// Every comment, and whether it documents something.
-    pub(super) comments: Vec<Span>,
-    pub(super) used: Vec<bool>,
+    /// Every comment by its offsets, and whether it documents something.
+    comments: Vec<(u32, u32)>,
+    used: Vec<bool>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     pub(super) fn fresh(&mut self) -> NodeId {
         self.ids.fresh()
     }
@@ -65,24 +77,54 @@ impl Builder<'_> {
         self.diagnostics.push(diagnostic);
     }
 
+    /// The span in the original of offsets of the text that was parsed.
+    pub(super) fn span_of(&self, start: usize, end: usize) -> Span {
+        match self.mended {
+            None => Span::new(self.file, start, end),
+            Some(mended) => Span::new(self.file, mended.original(start), mended.original(end)),
+        }
+    }
+
     /// Where a pair stands, the white space and comments after its last token left out.
     pub(super) fn span(&self, pair: &Pair<'_>) -> Span {
         let span = pair.as_span();
-        Span::new(self.file, span.start(), self.trim(span.start(), span.end()))
+        self.span_of(span.start(), self.trim(span.start(), span.end()))
     }
 
-    /// From the start of one span to the end of what was read last.
+    /// The original text under a span.
+    pub(super) fn slice(&self, span: Span) -> &'a str {
+        self.original.get(span.range()).unwrap_or_default()
+    }
+
+    /// The text that was parsed, from an offset on.
+    pub(super) fn rest(&self, at: usize) -> &'a str {
+        self.text.get(at..).unwrap_or_default()
+    }
+
+    /// The text that was parsed between two offsets.
+    pub(super) fn between(&self, start: usize, end: usize) -> &'a str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// The text that was parsed, up to the last token before an offset.
+    pub(super) fn before(&self, at: usize) -> &'a str {
+        self.text.get(..self.trim(0, at)).unwrap_or_default()
+    }
+
+    /// Whether what stands at an offset was mended, so that it is told already.
+    pub(super) fn is_mended(&self, at: usize) -> bool {
+        self.mended.is_some_and(|mended| mended.is_inserted(at))
+    }
+
+    /// The end of the last token between two offsets.
     pub(super) fn trim(&self, start: usize, mut end: usize) -> usize {
         let bytes = self.text.as_bytes();
         loop {
             while end > start && bytes.get(end - 1).is_some_and(u8::is_ascii_whitespace) {
                 end -= 1;
             }
-            let after = self.comments.partition_point(|comment| (comment.end as usize) < end);
-            match self.comments.get(after) {
-                Some(comment) if comment.end as usize == end && comment.start as usize >= start => {
-                    end = comment.start as usize;
-                }
+            match self.comments.binary_search_by_key(&end, |comment| comment.1 as usize).map(|at| self.comments.get(at)) {
+                Ok(Some(comment)) if comment.0 as usize >= start => end = comment.0 as usize,
                 _ => return end,
             }
         }
@@ -91,10 +133,10 @@ impl Builder<'_> {
     /// The offset of the next token from an offset on.
     pub(super) fn skip_trivia(&self, mut at: usize) -> usize {
         loop {
-            let rest = self.text.get(at..).unwrap_or_default();
+            let rest = self.rest(at);
             at += rest.len() - rest.trim_start().len();
-            match self.comments.binary_search_by_key(&at, |comment| comment.start as usize) {
-                Ok(comment) => at = self.comments.get(comment).map_or(at, |comment| comment.end as usize),
+            match self.comments.binary_search_by_key(&at, |comment| comment.0 as usize) {
+                Ok(comment) => at = self.comments.get(comment).map_or(at, |comment| comment.1 as usize),
                 Err(_) => return at,
             }
         }
@@ -110,18 +152,18 @@ impl Builder<'_> {
         Name { text: Text::default(), span: self.span(pair) }
     }
 
-    /// The documentation right before an offset, and marks its comments as used.
-    pub(super) fn doc(&mut self, start: usize) -> Option<String> {
-        let end = self.comments.partition_point(|comment| (comment.end as usize) <= start);
+    /// The documentation right before a pair; its comments are then no longer free.
+    pub(super) fn doc(&mut self, pair: &Pair<'_>) -> Option<String> {
+        let mut before = pair.as_span().start();
+        let end = self.comments.partition_point(|comment| comment.1 as usize <= before);
         let mut first = end;
-        let mut before = start;
-        while let Some(comment) = first.checked_sub(1).and_then(|at| self.comments.get(at)) {
-            let text = self.text.get(comment.range()).unwrap_or_default();
-            let gap = self.text.get(comment.end as usize..before).unwrap_or_default();
-            if !text.starts_with("///") || text.starts_with("////") || !is_one_break(gap) || self.trails(*comment) {
+        while let Some(&(start, stop)) = first.checked_sub(1).and_then(|at| self.comments.get(at)) {
+            let text = self.text.get(start as usize..stop as usize).unwrap_or_default();
+            let gap = self.text.get(stop as usize..before).unwrap_or_default();
+            if !text.starts_with("///") || text.starts_with("////") || !is_one_break(gap) || self.trails(start) {
                 break;
             }
-            before = comment.start as usize;
+            before = start as usize;
             first -= 1;
         }
         if first == end {
@@ -129,9 +171,10 @@ impl Builder<'_> {
         }
         let mut lines = Vec::with_capacity(end - first);
         for at in first..end {
-            if let (Some(used), Some(comment)) = (self.used.get_mut(at), self.comments.get(at)) {
+            if let (Some(used), Some(&(start, stop))) = (self.used.get_mut(at), self.comments.get(at)) {
                 *used = true;
-                let line = self.text.get(comment.range()).unwrap_or_default().trim_start_matches("///");
+                let text = self.text.get(start as usize..stop as usize).unwrap_or_default();
+                let line = text.strip_prefix("///").unwrap_or(text);
                 lines.push(line.strip_prefix(' ').unwrap_or(line).trim_end());
             }
         }
@@ -139,9 +182,15 @@ impl Builder<'_> {
     }
 
     /// Whether something else stands before a comment on its line.
-    fn trails(&self, comment: Span) -> bool {
-        let before = self.text.get(..comment.start as usize).unwrap_or_default();
+    fn trails(&self, comment: u32) -> bool {
+        let before = self.text.get(..comment as usize).unwrap_or_default();
         !before.rsplit('\n').next().unwrap_or_default().trim().is_empty()
+    }
+
+    /// The comments that document nothing.
+    fn free_comments(&self) -> Vec<Comment> {
+        let free = self.comments.iter().zip(&self.used).filter(|(_, used)| !**used);
+        free.map(|(&(start, end), _)| Comment { span: self.span_of(start as usize, end as usize) }).collect()
     }
 
     /// The grammar takes every text; what it cannot take is beyond the limits of its recursion.
@@ -149,7 +198,7 @@ impl Builder<'_> {
         let at = match why.location {
             pest::error::InputLocation::Pos(at) | pest::error::InputLocation::Span((at, _)) => at,
         };
-        let span = Span::new(self.file, at, at);
+        let span = self.span_of(at, at);
         self.report(Diagnostic::new(Code::TOO_DEEP, span, "this is nested too deep to be read"));
     }
 }

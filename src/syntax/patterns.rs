@@ -101,11 +101,13 @@ impl Builder<'_> {
         let mut name = self.no_name(&pair);
         let mut pattern = None;
         let mut quoted = false;
+        let mut after = 0;
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::pattern | Rule::no_pattern => pattern = Some(self.pattern(part)),
                 rule => {
                     quoted = rule != Rule::word;
+                    after = part.as_span().end();
                     name = self.field_name(part);
                 }
             }
@@ -113,7 +115,7 @@ impl Builder<'_> {
         let pattern = match pattern {
             Some(pattern) => pattern,
             None if quoted => {
-                self.expected(self.skip_trivia(name.span.end as usize), "`:` and a pattern");
+                self.expected(self.skip_trivia(after), "`:` and a pattern");
                 Pattern { id: self.fresh(), span: name.span, kind: PatternKind::Error }
             }
             None => {

@@ -30,17 +30,19 @@ impl Builder<'_> {
         }
         let mut stmts: Vec<Stmt> = Vec::new();
         let mut mistaken = false;
+        let mut end = pair.as_span().start() + 1;
         for part in pair.into_inner() {
             let before = self.diagnostics.len();
-            match part.as_rule() {
-                Rule::lost_stmt if mistaken => {}
-                Rule::lost_stmt => self.lost_stmt(&part, stmts.last().map(|stmt| stmt.span)),
-                _ => {
-                    let stmt = self.stmt(part);
-                    stmts.push(stmt);
-                }
+            let start = part.as_span().start();
+            let same_line = !self.between(end, start).contains('\n');
+            end = self.trim(start, part.as_span().end());
+            if part.as_rule() == Rule::lost_stmt {
+                mistaken = self.lost_stmt(&part, mistaken, same_line);
+            } else {
+                let stmt = self.stmt(part);
+                stmts.push(stmt);
+                mistaken = self.diagnostics.len() > before;
             }
-            mistaken = self.diagnostics.len() > before;
         }
         Block { id, span, stmts }
     }
@@ -265,24 +267,31 @@ impl Builder<'_> {
         self.plain_string(pair).map(|text| Name { text, span })
     }
 
-    /// Text that begins no statement.
-    fn lost_stmt(&mut self, pair: &Pair<'_>, before: Option<Span>) {
-        let span = self.span(pair);
-        let (found, words) = self.found(span.start as usize);
-        let text = self.text.get(span.range()).unwrap_or_default();
-        let between = before.and_then(|stmt| self.text.get(stmt.end as usize..span.start as usize));
-        let same_line = between.is_some_and(|gap| !gap.contains('\n'));
+    /// Text that begins no statement. What follows a mistake on its line, or goes on with it on the next, is part of it.
+    /// Gives whether this is a mistake, told or not.
+    fn lost_stmt(&mut self, pair: &Pair<'_>, mistaken: bool, same_line: bool) -> bool {
+        let start = pair.as_span().start();
+        let (found, words) = self.found(start);
+        let text = pair.as_str().trim_end();
         let first = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
-        let diagnostic =
-            if text.starts_with(';') {
-                Diagnostic::new(Code::SYNTAX, found, "statements are not ended with `;`: each begins with a keyword")
-                    .fix("remove `;`", found, "")
-            } else if same_line && !matches!(first, "const" | "while" | "function" | "def" | "func") {
-                Diagnostic::new(Code::SYNTAX, found, format!("expected the next statement, found {words}"))
-            } else {
-                self.not_a_statement(text, first, found, &words)
-            };
+        if mistaken && (same_line || goes_on(first) && !text.starts_with(['#', '/', ';'])) {
+            return true;
+        }
+        let diagnostic = if text.starts_with(';') {
+            Diagnostic::new(Code::SYNTAX, found, "statements are not ended with `;`: each begins with a keyword")
+                .fix("remove `;`", found, "")
+        } else if text.starts_with("=>") {
+            Diagnostic::new(Code::SYNTAX, found, "a lambda stands only as an argument of a call, found `=>`")
+        } else if text.starts_with("/*") || text.starts_with('#') {
+            Diagnostic::new(Code::SYNTAX, found, "comments begin with `//` and end with the line")
+        } else if same_line && !matches!(first, "const" | "while" | "function" | "def" | "func") {
+            Diagnostic::new(Code::SYNTAX, found, format!("expected the next statement, found {words}"))
+        } else {
+            self.not_a_statement(text, first, found, &words)
+        };
         self.report(diagnostic);
+        // After `;` a new statement may begin.
+        !text.starts_with(';')
     }
 
     /// What another language's statement, a call or an assignment should have been.
@@ -312,4 +321,13 @@ impl Builder<'_> {
             _ => diagnostic(&format!("a statement begins with a keyword, found {words}")),
         }
     }
+}
+
+/// Whether a word goes on with a statement rather than beginning one.
+fn goes_on(word: &str) -> bool {
+    const WORDS: [&str; 19] = [
+        "retry", "backoff", "on", "timeout", "when", "undo", "key", "as", "then", "else", "in", "is", "and", "or", "not",
+        "limit", "max", "every", "details",
+    ];
+    word.is_empty() || WORDS.contains(&word)
 }

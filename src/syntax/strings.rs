@@ -3,7 +3,6 @@
 use super::ast::{Expr, ExprKind, Literal, Name, TemplatePart};
 use super::parse::{Builder, Pair, Rule};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::source::Span;
 use crate::types::Text;
 
 impl Builder<'_> {
@@ -104,13 +103,13 @@ impl Builder<'_> {
     }
 
     fn bad_escape(&mut self, escape: &str, at: usize) {
-        let span = Span::new(self.file, at, at + escape.len());
+        let span = self.span_of(at, at + escape.len());
         let bare = escape.get(1..).unwrap_or_default();
         let diagnostic = if escape.starts_with("\\u") {
             Diagnostic::new(Code::BAD_ESCAPE, span, format!("`{escape}` is no character"))
                 .help("write the character's number in hexadecimal: `\\u{1F600}`")
         } else {
-            Diagnostic::new(Code::BAD_ESCAPE, span, format!("`{}` is no escape", escape.escape_debug()))
+            Diagnostic::new(Code::BAD_ESCAPE, span, format!("`{}` is no escape", escape.trim_end()))
                 .help(
                     "there are `\\n`, `\\t`, `\\r`, `\\\"`, `\\\\`, `\\u{1F600}` and `\\{{`; `'…'` takes text as it is",
                 )

@@ -18,7 +18,7 @@ impl Builder<'_> {
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::optional => self.optional(&mut members, &part),
-                Rule::sign => negative = Some(part.as_span().start()),
+                Rule::sign => negative = Some(self.span(&part).start),
                 _ => {
                     let member = self.type_atom(part, negative.take());
                     members.push(member);
@@ -42,14 +42,14 @@ impl Builder<'_> {
         }
     }
 
-    fn type_atom(&mut self, pair: Pair<'_>, negative: Option<usize>) -> TypeExpr {
+    fn type_atom(&mut self, pair: Pair<'_>, negative: Option<u32>) -> TypeExpr {
         let mut span = self.span(&pair);
         let kind = match pair.as_rule() {
             Rule::named_type => self.named_type(pair),
             Rule::record_type => TypeExprKind::Record(self.type_fields(pair)),
             Rule::type_group => return self.type_group(pair),
             Rule::number => {
-                span.start = negative.map_or(span.start, |start| start as u32);
+                span.start = negative.map_or(span.start, |start| start);
                 match self.number(&pair, negative.is_some()) {
                     super::ast::Literal::Int(value) => TypeExprKind::Literal(Literal::Int(value)),
                     _ => {
@@ -126,7 +126,7 @@ impl Builder<'_> {
 
     fn type_field(&mut self, pair: Pair<'_>) -> TypeField {
         let span = self.span(&pair);
-        let doc = self.doc(span.start as usize);
+        let doc = self.doc(&pair);
         let mut name = self.no_name(&pair);
         let mut optional = false;
         let mut ty = None;

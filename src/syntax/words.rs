@@ -24,6 +24,11 @@ pub fn is_reserved(word: &str) -> bool {
     VALUES.contains(&word) || is_keyword(word)
 }
 
+/// Whether a word begins a statement.
+pub(super) fn begins_statement(word: &str) -> bool {
+    is_keyword(word) && !matches!(word, "then" | "else" | "in" | "catch" | "finally" | "and" | "or" | "not" | "is" | "as")
+}
+
 impl Builder<'_> {
     /// Reports a reserved word that is declared as a name.
     pub(super) fn check_declared(&mut self, name: &Name) {

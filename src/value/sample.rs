@@ -26,7 +26,8 @@ pub fn sample(ty: &Type, name: &str) -> Value {
         Type::File => handle("https://example.com/file", "application/octet-stream", false),
         Type::Union(union) if ty.allows_null() || union.members.is_empty() => Value::Null,
         Type::Union(union) => union.members.first().map_or(Value::Null, |member| sample(member, name)),
-        Type::Json | Type::Schema(_) | Type::Null | Type::Secret | Type::Never | Type::Error => Value::Null,
+        Type::Schema(of) => Value::from(of.to_json_schema()),
+        Type::Json | Type::Null | Type::Secret | Type::Never | Type::Error => Value::Null,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::check::Resolution;
 use crate::compile::lower::Lowering;
+use crate::compile::lower::record::plain_record;
 use crate::program::{Arm, Constant, Expr, Lambda, ListItem, TemplatePart};
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprKind, Literal, NodeId, PrefixOp};
@@ -19,7 +20,7 @@ impl Lowering<'_> {
     pub(super) fn coerced(&self, id: NodeId, value: Expr) -> Expr {
         match (value, self.checked.coercions.get(&id)) {
             (value, None) => value,
-            (Expr::Const(Constant(Value::Int(int))), Some(Type::Float)) => constant(Value::Float(int as f64)),
+            (Expr::Const(Constant(value)), Some(ty)) => constant(value.coerce(ty)),
             (value, Some(ty)) => Expr::Coerce(Box::new(value), ty.clone()),
         }
     }
@@ -64,12 +65,12 @@ impl Lowering<'_> {
             Some(Resolution::PrevSuccess(step)) => {
                 let result = Expr::Slot(self.local(*step));
                 let fields = [("success", constant(true.into())), ("result", result), ("error", constant(Value::Null))];
-                self.plain_record(fields.map(|(name, value)| (name.into(), value)))
+                plain_record(fields.map(|(name, value)| (name.into(), value)))
             }
             Some(Resolution::Input) => {
                 let params = self.params.clone();
                 let fields: Vec<_> = params.into_iter().map(|(name, id)| (name, Expr::Slot(self.local(id)))).collect();
-                self.plain_record(fields)
+                plain_record(fields)
             }
             Some(Resolution::Run) => Expr::Run,
             Some(Resolution::Schema(ty)) => constant(schema(ty)),
@@ -224,5 +225,5 @@ fn negated(value: Expr, times: usize, span: Span) -> Expr {
 
 /// A type as the value that its name stands for: its JSON Schema.
 pub(super) fn schema(ty: &Type) -> Value {
-    Value::from(serde_json::to_value(ty).unwrap_or_default())
+    Value::from(ty.to_json_schema())
 }

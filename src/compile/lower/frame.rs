@@ -82,8 +82,8 @@ impl Lowering<'_> {
 
     /// The slot of a local in the frame at hand, captured from the frames around it where it is theirs.
     pub(super) fn local(&mut self, local: NodeId) -> Slot {
-        let found = self.frames.iter().enumerate().rev();
-        let owner = found.filter_map(|(at, frame)| Some((at, *frame.locals.get(&local)?))).next();
+        let mut around = self.frames.iter().enumerate().rev();
+        let owner = around.find_map(|(at, frame)| Some((at, *frame.locals.get(&local)?)));
         let Some((at, mut slot)) = owner else {
             debug_assert!(false, "the checker resolved a local that no scope declares");
             return self.temp();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::compile::lower::Lowering;
 use crate::compile::lower::expr::constant;
 use crate::program::{Constant, Expr, MapEntry, RecordPart};
-use crate::syntax::ast::{self, NodeId, RecordField};
+use crate::syntax::ast::{NodeId, RecordField};
 use crate::types::{RecordType, Text, Type};
 use crate::value::{Record, Shape, Value, sample};
 
@@ -27,22 +27,7 @@ impl Lowering<'_> {
             RecordField::Spread(_) | RecordField::Fill(_) => None,
         });
         let values: Vec<_> = values.collect();
-        self.plain_record(values)
-    }
-
-    /// A record of values; of constants, it is made once.
-    #[expect(clippy::unused_self, reason = "reads as the other forms of records do")]
-    pub(super) fn plain_record(&self, fields: impl IntoIterator<Item = (Text, Expr)>) -> Expr {
-        let (names, values): (Vec<Text>, Vec<Expr>) = fields.into_iter().unzip();
-        let shape = Arc::new(Shape::new(names));
-        let constants = values.iter().map(|value| match value {
-            Expr::Const(Constant(value)) => Some(value.clone()),
-            _ => None,
-        });
-        match constants.collect::<Option<Vec<Value>>>() {
-            Some(values) => constant(Value::Record(Arc::new(Record { shape, values }))),
-            None => Expr::Record { shape, values },
-        }
+        plain_record(values)
     }
 
     fn map(&mut self, fields: &[RecordField]) -> Expr {
@@ -94,7 +79,21 @@ impl Lowering<'_> {
                 None => values.push((name.text.clone(), value)),
             }
         }
-        self.plain_record(values)
+        plain_record(values)
+    }
+}
+
+/// A record of values; of constants, it is made once.
+pub(super) fn plain_record(fields: impl IntoIterator<Item = (Text, Expr)>) -> Expr {
+    let (names, values): (Vec<Text>, Vec<Expr>) = fields.into_iter().unzip();
+    let shape = Arc::new(Shape::new(names));
+    let constants = values.iter().map(|value| match value {
+        Expr::Const(Constant(value)) => Some(value.clone()),
+        _ => None,
+    });
+    match constants.collect::<Option<Vec<Value>>>() {
+        Some(values) => constant(Value::Record(Arc::new(Record { shape, values }))),
+        None => Expr::Record { shape, values },
     }
 }
 

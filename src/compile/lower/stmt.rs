@@ -144,13 +144,12 @@ impl Lowering<'_> {
     }
 
     fn try_statement(&mut self, found: &ast::Try) -> Try {
-        let body = match &found.action.kind {
-            ActionKind::Do(block) => self.block(block),
-            _ => {
-                let mut stmts = Vec::new();
-                self.scope(|lowering| lowering.block_statement(&found.action, &mut stmts));
-                Block { stmts }
-            }
+        let body = if let ActionKind::Do(block) = &found.action.kind {
+            self.block(block)
+        } else {
+            let mut stmts = Vec::new();
+            self.scope(|lowering| lowering.block_statement(&found.action, &mut stmts));
+            Block { stmts }
         };
         Try {
             body,

@@ -1,0 +1,81 @@
+//! Every code has a page in `docs/errors`, whose wrong example gives that code and whose mended one gives nothing.
+
+use std::path::Path;
+
+use flowc::compile::{Analysis, analyze};
+use flowc::diagnostic::{CODES, Code};
+use flowc::source::SourceFile;
+use flowc::tools::standard;
+
+use crate::imports::Memory;
+
+#[test]
+fn every_code_is_explained() {
+    let mut wrong = Vec::new();
+    for code in CODES {
+        if let Err(why) = explained(*code) {
+            wrong.push(format!("{}: {why}", code.id));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn codes_are_unique_and_say_how_bad_they_are() {
+    let ids: std::collections::BTreeSet<&str> = CODES.iter().map(|code| code.id).collect();
+    assert_eq!(ids.len(), CODES.len(), "a code is registered twice");
+    for code in CODES {
+        let warning = code.severity == flowc::diagnostic::Severity::Warning;
+        assert_eq!(code.id.starts_with('W'), warning, "{}", code.id);
+    }
+}
+
+fn explained(code: Code) -> Result<(), String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors").join(format!("{}.md", code.id));
+    let page = std::fs::read_to_string(&path).map_err(|_| "there is no page".to_owned())?;
+    let title = format!("# {}: {}", code.id, code.title);
+    if page.lines().next() != Some(title.as_str()) {
+        return Err(format!("the page does not begin with `{title}`"));
+    }
+    let blocks = blocks(&page);
+    let example = |wrong: bool| blocks.iter().find(|(info, _)| info.contains(&"wrong") == wrong);
+    let (info, text) = example(true).ok_or("there is no wrong example")?;
+    let found = analysis(text, info.contains(&"padded"));
+    let told: Vec<&str> = found.diagnostics.iter().map(|one| one.code.id).collect();
+    if told.is_empty() || told.iter().any(|id| *id != code.id) {
+        return Err(format!("the wrong example gives {told:?}\n{}", rendered(found)));
+    }
+    let (_, text) = example(false).ok_or("there is no mended example")?;
+    let found = analysis(text, false);
+    if !found.diagnostics.is_empty() {
+        return Err(format!("the mended example gives\n{}", rendered(found)));
+    }
+    Ok(())
+}
+
+/// The fenced blocks of a page that hold Flow: the words of the fence, and the text.
+fn blocks(page: &str) -> Vec<(Vec<&str>, String)> {
+    let mut blocks = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let Some(info) = line.strip_prefix("```flow") else { continue };
+        let text: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        blocks.push((info.split(',').collect(), text.join("\n") + "\n"));
+    }
+    blocks
+}
+
+/// The example as a file beside those that the pages speak of. A padded one gets a comment that makes it too large.
+fn analysis(text: &str, padded: bool) -> Analysis {
+    let text = if padded { format!("{text}//{}\n", " ".repeat(1 << 20)) } else { text.to_owned() };
+    let files = Memory::of([
+        ("shared.flow", "fn tidy(text: string) -> string = text.trim()\n"),
+        ("cycle.flow", "use { main } from \"./example.flow\"\nfn greet(name: string) -> string = \"hello {{name}}\"\n"),
+        ("example.flow", ""),
+    ]);
+    analyze(SourceFile::new("example.flow", text), &standard::catalog(), &files)
+}
+
+fn rendered(found: Analysis) -> String {
+    flowc::compile::Diagnostics { sources: found.sources, list: found.diagnostics }.to_string()
+}
