@@ -123,7 +123,8 @@ impl<'a> Builder<'a> {
             while end > start && bytes.get(end - 1).is_some_and(u8::is_ascii_whitespace) {
                 end -= 1;
             }
-            match self.comments.binary_search_by_key(&end, |comment| comment.1 as usize).map(|at| self.comments.get(at)) {
+            match self.comments.binary_search_by_key(&end, |comment| comment.1 as usize).map(|at| self.comments.get(at))
+            {
                 Ok(Some(comment)) if comment.0 as usize >= start => end = comment.0 as usize,
                 _ => return end,
             }

@@ -16,7 +16,8 @@ fn parsed(source: &SourceFile) -> Parsed {
 
 fn files(folder: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(root).expect("a folder of spec files").flatten().map(|e| e.path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(root).expect("a folder of spec files").flatten().map(|e| e.path()).collect();
     files.retain(|path| path.extension().is_some_and(|end| end == "flow"));
     files.sort();
     files
@@ -49,8 +50,11 @@ fn show(source: &SourceFile, diagnostic: &Diagnostic) -> String {
         let _ = writeln!(text, "    help: {help}");
     }
     for fix in &diagnostic.fixes {
-        let edits: Vec<String> =
-            fix.edits.iter().map(|edit| format!("{} {:?} -> {:?}", at(edit.span.start), source.slice(edit.span), edit.text)).collect();
+        let edits: Vec<String> = fix
+            .edits
+            .iter()
+            .map(|edit| format!("{} {:?} -> {:?}", at(edit.span.start), source.slice(edit.span), edit.text))
+            .collect();
         let _ = writeln!(text, "    {}: {} ({})", if fix.safe { "fix" } else { "maybe" }, fix.title, edits.join(", "));
     }
     text
@@ -129,7 +133,8 @@ fn long_chains_do_not_grow_the_stack() {
 
 #[test]
 fn the_deepest_nesting_that_is_allowed_is_read_formatted_and_dropped() {
-    for (open, close) in [("(", ")"), ("[", "]"), ("f(", ")"), ("{ a: ", " }"), ("match x { _ => ", " }"), ("x[", "]")] {
+    for (open, close) in [("(", ")"), ("[", "]"), ("f(", ")"), ("{ a: ", " }"), ("match x { _ => ", " }"), ("x[", "]")]
+    {
         let text = format!("fn f() = {}1{}", open.repeat(64), close.repeat(64));
         let source = SourceFile::new("deep", text);
         assert!(parsed(&source).diagnostics.is_empty(), "{open}");
