@@ -1,6 +1,8 @@
 //! A backend that embeds the interpreter: its own functions are the tools, a flow chains them, events go to whoever
 //! listens, and the result comes back as a Rust type. `cargo run --example embed`
 
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::sync::Arc;
 
 use flowc::diagnostic::Diagnostics;

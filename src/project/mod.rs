@@ -127,7 +127,7 @@ impl Project {
         let client = HttpClient::new(HttpConfig {
             allow_private,
             max_body: self.config.http.max_body,
-            timeout: Duration::from_secs(24 * 60 * 60),
+            timeout: Duration::from_hours(24),
             ..HttpConfig::default()
         });
         Endpoint::new(Arc::new(client), signature, provider.endpoint.clone(), provider.bearer.clone())
