@@ -9,6 +9,11 @@
     reason = "the helpers of tests may do what tests may"
 )]
 
+#[path = "all/check.rs"]
+mod check;
+#[cfg(feature = "cli")]
+#[path = "all/cli/mod.rs"]
+mod cli;
 #[path = "all/docs.rs"]
 mod docs;
 #[path = "all/errors.rs"]
