@@ -9,6 +9,7 @@ pub mod cli;
 pub mod compile;
 pub mod diagnostic;
 pub mod format;
+pub mod plan;
 pub mod program;
 #[cfg(feature = "project")]
 pub mod project;

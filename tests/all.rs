@@ -1,5 +1,10 @@
 //! The one integration test binary: linking is what costs on small machines.
 
+#[path = "all/check.rs"]
+mod check;
+#[cfg(feature = "cli")]
+#[path = "all/cli/mod.rs"]
+mod cli;
 #[path = "all/docs.rs"]
 mod docs;
 #[path = "all/errors.rs"]

@@ -254,6 +254,8 @@ impl Checker<'_> {
                     built.fields.insert(name.text.clone(), Field::required(ty));
                 }
                 RecordField::Spread(value) => self.spread(&mut built, value),
+                // The mock of an unknown tool, which has been reported.
+                RecordField::Fill(_) if hint == Some(&Type::Error) => built.filled = true,
                 RecordField::Fill(span) => self.fill(&mut built, expr, *span, None),
             }
         }
