@@ -84,7 +84,7 @@ async fn compare(engine: &Engine, program: &Arc<Program>, args: &Args) -> Status
         Err(why) => return misused(format_args!("the demo's site cannot be served: {why}")),
     };
     err(format_args!("Comparing {} pages of a small site on http://{}:", site.urls.len(), site.address));
-    err(paint().dim().apply_to("one has moved, one fails, one never answers. The flow is examples/multi_scrape.flow"));
+    err(paint().dim().apply_to("one has moved, one fails, one never answers (see examples/multi_scrape.flow)"));
     err("");
     let urls: Vec<String> = site.urls.iter().map(|url| on_own_host(url, &site)).collect();
     let input = serde_json::json!({ "urls": urls });
@@ -119,7 +119,7 @@ fn conclude(end: Result<Value, RunError>, progress: &Progress, program: &Program
 /// The comparison, as the flow's own Markdown table, and what could not be read.
 fn show(value: &Value) {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    if let Some(table) = markdown::table(&text(value.get("table")), columns(), &paint_out()) {
+    if let Some(table) = markdown::table(&text(value.get("table")), columns()) {
         out(table);
     }
     let list = |name: &str| value.get(name).and_then(Value::as_list).unwrap_or_default();

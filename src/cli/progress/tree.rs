@@ -150,7 +150,7 @@ impl Tree {
             EventKind::StepRetrying { path, attempt, error, wait_ms } => {
                 self.tally.retries += 1;
                 let wait = super::super::output::brief(std::time::Duration::from_millis(*wait_ms));
-                let note = format!("attempt {attempt} failed ({}), again in {wait}", blame(error));
+                let note = format!("attempt {attempt} failed, again in {wait}: {}", blame(error));
                 self.change(path, |node| {
                     node.state = State::Waiting;
                     node.note = note;
