@@ -38,7 +38,7 @@ impl Default for Limits {
             fan_out: 10_000,
             in_flight: 256,
             events: 50_000,
-            tool_timeout: Duration::from_secs(60),
+            tool_timeout: Duration::from_mins(1),
             longest_timeout: None,
         }
     }
