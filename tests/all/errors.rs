@@ -102,3 +102,21 @@ fn analysis(text: &str, padded: bool) -> Analysis {
 fn rendered(found: Analysis) -> String {
     flowc::compile::Diagnostics { sources: found.sources, list: found.diagnostics }.to_string()
 }
+
+/// `docs/errors/index.md`, written from the registry; `FLOW_UPDATE=1` rewrites it.
+#[test]
+fn the_index_lists_every_code() {
+    let mut wanted = String::from(
+        "# Errors\n\nEvery diagnostic has a code. `flowc explain E0301` prints a code's page: what it means, an example that gives it, \
+         and the same example mended.\n\n| code | what it says |\n| --- | --- |\n",
+    );
+    for code in CODES {
+        wanted += &format!("| [{0}]({0}.md) | {1} |\n", code.id, code.title);
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors/index.md");
+    if std::env::var_os("FLOW_UPDATE").is_some() {
+        std::fs::write(&path, &wanted).expect("the index can be written");
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == wanted, "docs/errors/index.md is out of date: run this test with FLOW_UPDATE=1");
+}
