@@ -1,5 +1,14 @@
 //! The one integration test binary: linking is what costs on small machines.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "the helpers of tests may do what tests may"
+)]
+
 #[path = "all/check.rs"]
 mod check;
 #[cfg(feature = "cli")]

@@ -256,6 +256,7 @@ impl Checker<'_> {
                 RecordField::Spread(value) => self.spread(&mut built, value),
                 // The mock of an unknown tool, which has been reported.
                 RecordField::Fill(_) if hint == Some(&Type::Error) => built.filled = true,
+                RecordField::Fill(_) if hint == Some(&Type::Error) && self.filling => built.filled = true,
                 RecordField::Fill(span) => self.fill(&mut built, expr, *span, None),
             }
         }

@@ -31,11 +31,18 @@ fn codes_are_unique_and_say_how_bad_they_are() {
 }
 
 fn explained(code: Code) -> Result<(), String> {
+    if code == Code::CONFIG && cfg!(not(feature = "project")) {
+        return Ok(());
+    }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors").join(format!("{}.md", code.id));
     let page = std::fs::read_to_string(&path).map_err(|_| "there is no page".to_owned())?;
     let title = format!("# {}: {}", code.id, code.title);
     if page.lines().next() != Some(title.as_str()) {
         return Err(format!("the page does not begin with `{title}`"));
+    }
+    #[cfg(feature = "project")]
+    if code == Code::CONFIG {
+        return settings_explained(&page);
     }
     let blocks = blocks(&page);
     let example = |wrong: bool| blocks.iter().find(|(info, _)| info.contains(&"wrong") == wrong);
@@ -51,6 +58,20 @@ fn explained(code: Code) -> Result<(), String> {
         return Err(format!("the mended example gives\n{}", rendered(found)));
     }
     Ok(())
+}
+
+/// The page of mistakes in `flow.toml`, whose examples are of that.
+#[cfg(feature = "project")]
+fn settings_explained(page: &str) -> Result<(), String> {
+    let example = |fence: &str| {
+        let rest = page.split_once(fence).ok_or_else(|| format!("there is no block {fence:?}"))?.1;
+        let text = rest.split("```").next().unwrap_or_default();
+        Ok::<_, String>(flowc::project::Config::parse(SourceFile::new("flow.toml", text)))
+    };
+    if example("```toml,wrong\n")?.is_ok() {
+        return Err("the wrong example is read without a complaint".to_owned());
+    }
+    example("```toml\n")?.map(drop).map_err(|wrong| format!("the mended example gives\n{wrong}"))
 }
 
 /// The fenced blocks of a page that hold Flow: the words of the fence, and the text.
