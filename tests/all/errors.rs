@@ -49,7 +49,9 @@ fn explained(code: Code) -> Result<(), String> {
     let (info, text) = example(true).ok_or("there is no wrong example")?;
     let found = analysis(text, info.contains(&"padded"));
     let told: Vec<&str> = found.diagnostics.iter().map(|one| one.code.id).collect();
-    if told.is_empty() || told.iter().any(|id| *id != code.id) {
+    // What is found by asking the tools, not in the text, is only told about.
+    let elsewhere = info.contains(&"elsewhere") && told.is_empty();
+    if !elsewhere && (told.is_empty() || told.iter().any(|id| *id != code.id)) {
         return Err(format!("the wrong example gives {told:?}\n{}", rendered(found)));
     }
     let (_, text) = example(false).ok_or("there is no mended example")?;
