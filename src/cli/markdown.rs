@@ -85,7 +85,7 @@ fn continues(line: &str) -> bool {
 
 fn draw_code(out: &mut String, code: &[&str], fence: &str, style: &Style) {
     let (bar, word) = match fence {
-        "flow,wrong" => (style.clone().red(), "wrong"),
+        _ if fence.contains(",wrong") => (style.clone().red(), "wrong"),
         "flow" => (style.clone().green(), ""),
         _ => (style.clone().dim(), ""),
     };
