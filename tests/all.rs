@@ -28,6 +28,8 @@ mod lower;
 mod methods;
 #[path = "all/outputs.rs"]
 mod outputs;
+#[path = "all/plan.rs"]
+mod plan;
 #[path = "all/run.rs"]
 mod run;
 #[path = "all/schemas.rs"]
