@@ -106,7 +106,8 @@ impl Checker<'_> {
         for (condition, block) in &form.branches {
             let facts = self.condition(condition);
             let falls = self.block_knowing(block, &facts.when_true);
-            let known = refused.iter().chain(&facts.when_true).cloned().collect();
+            // What is known on a way that ends counts for nothing, and a long `else if` would gather much of it.
+            let known = if falls { refused.iter().chain(&facts.when_true).cloned().collect() } else { Vec::new() };
             ways.push(Way { falls, known });
             self.assume(&facts.when_false);
             refused.extend(facts.when_false);

@@ -94,7 +94,9 @@ impl fmt::Display for Bound {
         if self.terms.is_empty() {
             return f.write_str("0");
         }
-        for (at, term) in self.terms.iter().enumerate() {
+        // The plain number stands last.
+        let (grows, plain): (Vec<&Term>, Vec<&Term>) = self.terms.iter().partition(|term| !term.of.is_empty());
+        for (at, term) in grows.into_iter().chain(plain).enumerate() {
             if at > 0 {
                 f.write_str(" + ")?;
             }

@@ -44,6 +44,17 @@ impl Names {
         text
     }
 
+    /// A text as it reads, any other expression in a few words.
+    pub(super) fn say(&self, expr: &Expr) -> String {
+        match expr {
+            Expr::Const(constant) => match &constant.0 {
+                Value::String(text) => text.to_string(),
+                _ => self.describe(expr),
+            },
+            _ => self.describe(expr),
+        }
+    }
+
     fn write(&self, expr: &Expr, text: &mut String, depth: usize) {
         if depth > 8 || text.len() > 4 * LONGEST {
             text.push('…');

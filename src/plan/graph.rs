@@ -109,7 +109,7 @@ impl Drawing<'_> {
 
     fn step(&self, step: &Step, names: &mut Names) -> Node {
         let name = step.name.as_ref().map_or(String::new(), ToString::to_string);
-        let title = step.title.as_ref().map(|title| names.describe(title));
+        let title = step.title.as_ref().map(|title| names.say(title));
         let mut node = self.action(&step.action, name.clone(), names);
         let mut notes = Vec::new();
         if let Some(when) = &step.when {
@@ -269,7 +269,7 @@ fn leaf(kind: NodeKind, label: String, detail: String) -> Node {
 
 fn end(word: &str, value: &Expr, names: &Names, of_step: Option<u32>) -> Option<Node> {
     let of_step = matches!((value, of_step), (Expr::Slot(slot), Some(step)) if *slot == step);
-    let label = if of_step { word.to_owned() } else { format!("{word} {}", names.describe(value)) };
+    let label = if of_step { word.to_owned() } else { format!("{word} {}", names.say(value)) };
     Some(leaf(NodeKind::End, label, String::new()))
 }
 

@@ -314,8 +314,9 @@ impl Walk<'_> {
         let text = match arg {
             Expr::Const(constant) => match &constant.0 {
                 Value::Secret(name) => {
-                    if !self.secrets.contains(name) {
-                        self.secrets.push(name.clone());
+                    let name = Text::new(name);
+                    if !self.secrets.contains(&name) {
+                        self.secrets.push(name);
                     }
                     return;
                 }

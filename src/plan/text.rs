@@ -34,7 +34,13 @@ impl fmt::Display for Plan {
         )?;
         writeln!(f, "  at once   at most {}", self.at_once)?;
         match self.usd {
-            Some(usd) if usd > 0.0 => writeln!(f, "  costs     at most {usd:.4} USD with retries")?,
+            Some(usd) if usd > 0.0 => {
+                let silent = match self.unpriced.len() {
+                    0 => String::new(),
+                    n => format!(", and what {} cost that do not say", count(n as u64, "tool")),
+                };
+                writeln!(f, "  costs     at most {usd:.4} USD with retries{silent}")?;
+            }
             Some(_) => {}
             None => writeln!(f, "  costs     depends on the input")?,
         }

@@ -39,6 +39,7 @@ pub(super) fn parse(source: &SourceFile, file: FileId, ids: &mut NodeIds) -> Par
         ids,
         comments: scan.comments,
         used,
+        links: 0,
         diagnostics: scan.diagnostics,
     };
     let items = match grammar::Grammar::parse(Rule::file, builder.text) {
@@ -65,6 +66,8 @@ pub(super) struct Builder<'a> {
     /// Every comment by its offsets, and whether it documents something.
     comments: Vec<(u32, u32)>,
     used: Vec<bool>,
+    /// How many links the deepest chain has so far, those of the chains that stand in it included.
+    pub(super) links: usize,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 

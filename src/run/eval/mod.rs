@@ -4,6 +4,9 @@
 //! computed is. Every expression is bounded by fuel, by the depth of its evaluation and by the size of the strings and
 //! lists it builds.
 
+// Failures are boxed from the start, so that results stay as small as values.
+#![allow(clippy::unnecessary_box_returns)]
+
 mod call;
 mod method;
 mod operator;
@@ -292,6 +295,7 @@ fn fail(kind: ErrorKind, message: impl Into<String>, span: Span) -> Box<RunError
 
 /// A fault without a place yet.
 #[cold]
+#[allow(clippy::boxed_local, reason = "faults come in boxes")]
 fn told(fault: Box<Fault>) -> Box<RunError> {
     let Fault { kind, message, details } = *fault;
     Box::new(RunError { details, ..RunError::new(kind, message) })

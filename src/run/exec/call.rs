@@ -135,7 +135,7 @@ pub(super) fn fitting(job: &Job<'_>, value: Value, ty: &Type, attempts: u32) -> 
 }
 
 /// Calls a flow in a frame that holds its arguments.
-pub(super) async fn flow<'m>(strand: &mut Strand<'m>, index: u32, mut frame: Vec<Value>) -> Result<Value, Stop> {
+pub(super) async fn flow(strand: &mut Strand<'_>, index: u32, mut frame: Vec<Value>) -> Result<Value, Stop> {
     let machine = strand.machine;
     let Some(flow) = machine.program.flows.get(index as usize) else { return Ok(Value::Null) };
     let deepest = machine.engine.limits.depth;

@@ -3,6 +3,7 @@
 
 mod build;
 mod cancel;
+mod engine;
 mod forms;
 mod steps;
 mod undo;
@@ -23,7 +24,7 @@ async fn futures_are_small() {
     let mut strand = machine.strand();
     let step = build::step("a", build::call(build::ECHO, build::int(1)));
     let mut job = super::step::Job::of_step(&machine, &step, "a".into());
-    let mut tally = super::retry::Tally { began: machine.began, attempts: 1, spent: Default::default() };
+    let mut tally = super::retry::Tally { began: machine.began, attempts: 1, spent: crate::run::Usage::default() };
     let label = "a".into();
     let block = build::block([]);
     let event = size_of::<crate::run::Event>();
