@@ -31,7 +31,9 @@ impl Checker<'_> {
     /// `[a, ...b]`
     pub(crate) fn list(&mut self, expr: &Expr, items: &[ListItem], hint: Option<&Type>) -> Type {
         let wanted = hint.and_then(|hint| one_of_form(hint, |member| matches!(member, Type::List(_))));
-        if let Some(list @ Type::List(of)) = wanted {
+        if let Some(list @ Type::List(of)) = wanted
+            && **of != Type::Never
+        {
             for item in items {
                 match item {
                     ListItem::Value(value) => _ = self.expect(value, of, "an item of the list"),
