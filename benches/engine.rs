@@ -4,7 +4,7 @@
 //! Each case runs in a process of its own, so that its peak of memory is its own; what the process takes before the
 //! case begins is not counted.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, clippy::disallowed_methods)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

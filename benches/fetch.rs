@@ -1,7 +1,14 @@
 //! What the guard costs: 1,000 GETs of a page on this machine, 100 at a time, against plain `reqwest` in the same
 //! process. Prints the medians and their ratio; at most 1.3 is what we promise. `cargo bench --bench fetch`
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a benchmark")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a benchmark"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

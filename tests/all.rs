@@ -1,5 +1,19 @@
 //! The one integration test binary: linking is what costs on small machines.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "the helpers of tests may do what tests may"
+)]
+
+#[path = "all/check.rs"]
+mod check;
+#[cfg(feature = "cli")]
+#[path = "all/cli/mod.rs"]
+mod cli;
 #[path = "all/docs.rs"]
 mod docs;
 #[path = "all/errors.rs"]
@@ -14,6 +28,8 @@ mod lower;
 mod methods;
 #[path = "all/outputs.rs"]
 mod outputs;
+#[path = "all/plan.rs"]
+mod plan;
 #[path = "all/run.rs"]
 mod run;
 #[path = "all/schemas.rs"]

@@ -5,6 +5,10 @@
 //! everything. Of its type variables `N` is a number, `O` has an order ([`is_ordered`]), `S` has a text
 //! ([`has_text`]); the other ones are free.
 
+// Every method has the type [`Run`], whether it keeps the receiver or not; faults are boxed from the start, so that
+// results stay as small as values.
+#![allow(clippy::needless_pass_by_value, clippy::unnecessary_box_returns)]
+
 mod any;
 mod args;
 mod each;

@@ -33,11 +33,11 @@ impl Checker<'_> {
     pub(crate) fn statements(&mut self, block: &Block) -> bool {
         let outer = std::mem::replace(&mut self.prev, Prev::Nothing("at the start of a block"));
         let mut falls = true;
-        let mut told = false;
+        let mut unreached = None;
         for stmt in &block.stmts {
-            if !falls && !told && !matches!(stmt.kind, StmtKind::Error) {
-                told = true;
-                self.report(
+            if !falls && unreached.is_none() && !matches!(stmt.kind, StmtKind::Error) {
+                unreached = Some(self.locals.len());
+                self.report_unless_doubtful(
                     Diagnostic::new(Code::UNREACHABLE, stmt.span, "this is never reached")
                         .help("remove it, or move it before what ends the block"),
                 );
@@ -46,6 +46,10 @@ impl Checker<'_> {
         }
         if falls {
             self.body.open_ended.insert(block.id);
+        }
+        if let Some(first) = unreached {
+            // What is never reached is never used: that has been said.
+            self.locals.iter_mut().skip(first).for_each(|local| local.used = true);
         }
         self.prev = outer;
         falls
@@ -102,7 +106,8 @@ impl Checker<'_> {
         for (condition, block) in &form.branches {
             let facts = self.condition(condition);
             let falls = self.block_knowing(block, &facts.when_true);
-            let known = refused.iter().chain(&facts.when_true).cloned().collect();
+            // What is known on a way that ends counts for nothing, and a long `else if` would gather much of it.
+            let known = if falls { refused.iter().chain(&facts.when_true).cloned().collect() } else { Vec::new() };
             ways.push(Way { falls, known });
             self.assume(&facts.when_false);
             refused.extend(facts.when_false);
@@ -196,13 +201,6 @@ impl Checker<'_> {
         let item = self.items_of(&form.list);
         if let Some(limit) = &form.limit {
             self.expect(limit, &Type::Int, "`limit`");
-            if !form.parallel {
-                self.report(
-                    Diagnostic::new(Code::CLAUSE, limit.span, "`limit` belongs to `parallel for`").help(
-                        "a plain `for` does one iteration after the other: remove `limit`, or write `parallel for`",
-                    ),
-                );
-            }
         }
         if form.parallel {
             self.unbounded_fanout(form, span);

@@ -228,7 +228,11 @@ impl<'a> Checker<'a> {
     /// Declares a local; a name that is already in sight is an error that shows the first.
     pub(crate) fn declare(&mut self, name: &Text, span: Span, id: NodeId, ty: Type, kind: LocalKind) {
         let shadows = self.local_index.insert(name.clone(), self.locals.len() as u32);
-        let first = shadows.and_then(|at| self.locals.get(at as usize)).map(|local| local.span);
+        let first = shadows.and_then(|at| self.locals.get_mut(at as usize)).map(|local| {
+            // From here on the name means another, so whether this one is used cannot be told.
+            local.used = true;
+            local.span
+        });
         if let Some(first) = first.or_else(|| self.type_named(name)) {
             self.report(
                 Diagnostic::new(Code::SHADOWED, span, format!("the name `{name}` is already taken"))

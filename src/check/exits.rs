@@ -32,6 +32,9 @@ pub(crate) struct Body {
     pub(crate) harmful: FxHashMap<ItemRef, Text>,
     /// The least that flows spend, as far as it was asked for.
     pub(crate) least: FxHashMap<ItemRef, Cost>,
+    /// Whether a misplaced `yield`, `return`, `break` or `continue` makes it unclear how blocks of the item at hand
+    /// end: what follows from that is not reported.
+    pub(crate) doubtful: bool,
     /// The last flow of control that was opened.
     pub(crate) last_control: u32,
 }
@@ -159,6 +162,19 @@ impl Checker<'_> {
         value
     }
 
+    /// Reports a statement that leaves no block it may leave.
+    fn misplaced(&mut self, wrong: Diagnostic) {
+        self.body.doubtful = true;
+        self.report(wrong);
+    }
+
+    /// Reports how a block ends, where no misplaced statement made that unclear.
+    pub(crate) fn report_unless_doubtful(&mut self, wrong: Diagnostic) {
+        if !self.body.doubtful {
+            self.report(wrong);
+        }
+    }
+
     /// The frame that a `yield` gives its value to; where there is none, says why.
     pub(crate) fn yield_frame(&mut self, span: Span) -> Option<usize> {
         let (at, frame) = self.body.frames.iter().enumerate().next_back()?;
@@ -185,7 +201,7 @@ impl Checker<'_> {
                 wrong = wrong.help("yield in the `try` or `catch` block");
             }
         }
-        self.report(wrong);
+        self.misplaced(wrong);
         None
     }
 
@@ -195,14 +211,14 @@ impl Checker<'_> {
             match &frame.kind {
                 FrameKind::Flow(_) | FrameKind::Function(_) => return Some(at),
                 FrameKind::Test => {
-                    self.report(
+                    self.misplaced(
                         Diagnostic::new(Code::MISPLACED, span, "a test returns nothing")
                             .help("remove the `return`; `assert` says what must hold"),
                     );
                     return None;
                 }
                 FrameKind::Finally => {
-                    self.report(
+                    self.misplaced(
                         Diagnostic::new(Code::MISPLACED, span, "`finally` holds no `return`")
                             .help("return after the `try` statement"),
                     );
@@ -210,7 +226,7 @@ impl Checker<'_> {
                 }
                 FrameKind::Value(form) | FrameKind::Statement(form) if form.concurrent() => {
                     let wrong = escape("return", *form, span, frame.span);
-                    self.report(wrong);
+                    self.misplaced(wrong);
                     return None;
                 }
                 FrameKind::Value(_) | FrameKind::Statement(_) => {}
@@ -261,7 +277,7 @@ impl Checker<'_> {
                     frame.broken = true;
                 }
             }
-            Some(Err(wrong)) => self.report(wrong),
+            Some(Err(wrong)) => self.misplaced(wrong),
             _ => {}
         }
     }

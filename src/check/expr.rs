@@ -58,7 +58,7 @@ impl Checker<'_> {
                 return self.record(expr.id, ty);
             }
             ExprKind::Literal(literal) => self.literal(expr, literal, hint),
-            ExprKind::Template(parts) => self.template(parts),
+            ExprKind::Template(parts) => self.template(parts, hint),
             ExprKind::Name(name) => self.name(expr, name),
             ExprKind::List(items) => self.list(expr, items, hint),
             ExprKind::Record(fields) => self.record_literal(expr, fields, hint),

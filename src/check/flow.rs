@@ -107,6 +107,7 @@ impl<'a> Checker<'a> {
         self.prev = Prev::Nothing("at the start of a block");
         self.body.frames.clear();
         self.body.segments.clear();
+        self.body.doubtful = false;
     }
 
     /// Declares parameters, each after its default, which may use those before it. Gives them as fields.
@@ -145,7 +146,7 @@ impl<'a> Checker<'a> {
         } else {
             wrong.help(format!("return a `{result}` or `fail` here, or declare the result as `{result}?`"))
         };
-        self.report(wrong);
+        self.report_unless_doubtful(wrong);
     }
 
     /// Remembers whether running a flow a second time could do harm.

@@ -166,13 +166,16 @@ impl History<'_, '_> {
 
     fn step(&mut self, step: &Step, done: Option<Done>, handled: bool) -> Option<Done> {
         let clauses = Clauses::of(step);
-        let (action, tries) = match &step.action.kind {
-            ActionKind::Try(guard) if guard.catch.is_some() || guard.finally.is_none() => (&step.action, true),
-            _ => (&step.action, false),
-        };
-        let handled = handled || tries || clauses.otherwise.is_some();
-        let ActionKind::Call(call) = &action.kind else { return self.action(action, done, handled) };
-        self.call(call, done, handled, clauses.undo.is_some())
+        let undone = clauses.undo.is_some();
+        let handled = handled || clauses.otherwise.is_some();
+        match &step.action.kind {
+            ActionKind::Call(call) => self.call(call, done, handled, undone),
+            ActionKind::Try(guard) if guard.catch.is_none() && guard.finally.is_none() => match &guard.action.kind {
+                ActionKind::Call(call) => self.call(call, done, true, undone),
+                _ => self.action(&guard.action, done, true),
+            },
+            _ => self.action(&step.action, done, handled),
+        }
     }
 
     fn call(&mut self, call: &Call, done: Option<Done>, handled: bool, undone: bool) -> Option<Done> {

@@ -163,7 +163,7 @@ impl Checker<'_> {
             ActionKind::Repeat(form) => {
                 let (frame, ()) = self.value_block(Form::Repeat, span, |checker| checker.rounds(form));
                 if frame.given.is_empty() && self.body.open_ended.contains(&form.body.id) {
-                    self.report(
+                    self.report_unless_doubtful(
                         Diagnostic::new(Code::MISSING_YIELD, head(span, "repeat"), "this `repeat` never yields, so it can only fail")
                             .help("`yield` its value when it is there; without one it goes round again, and after `max` rounds fails with kind `exhausted`"),
                     );
@@ -218,7 +218,7 @@ impl Checker<'_> {
         if falls {
             match blocks.iter().find(|block| self.body.open_ended.contains(&block.id)) {
                 Some(block) => self.missing_yield(block, span, form.keyword()),
-                None => self.report(
+                None => self.report_unless_doubtful(
                     Diagnostic::new(Code::MISSING_YIELD, head(span, without_else.unwrap_or(form.keyword())), "nothing is yielded when no condition holds")
                         .help("add an `else` that yields: every path of a block used as a step's action yields, fails or returns"),
                 ),
@@ -240,7 +240,7 @@ impl Checker<'_> {
         if !word.is_empty() {
             wrong = wrong.label(head(whole, word), "other paths of this block yield");
         }
-        self.report(wrong);
+        self.report_unless_doubtful(wrong);
     }
 
     /// Where a block's end is reached: the innermost path that comes to it, and which one it is where the characters

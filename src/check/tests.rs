@@ -6,7 +6,6 @@ use crate::check::Resolution;
 use crate::check::call::Callee;
 use crate::check::context::{Checker, Prev};
 use crate::check::exits::FrameKind;
-use crate::check::matches::Matching;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, Mock, MockAnswer, MockArgs, PatternField, TestDecl};
@@ -18,6 +17,7 @@ impl Checker<'_> {
         self.prev = Prev::Nothing("at the start of a block");
         self.body.frames.clear();
         self.body.segments.clear();
+        self.body.doubtful = false;
         self.in_test = true;
         self.in_new_path(|checker| {
             checker.within(FrameKind::Test, test.title_span, |checker| checker.block(&test.body))
@@ -32,41 +32,36 @@ impl Checker<'_> {
             return;
         }
         let Some(tool) = self.tool(&mock.tool) else {
-            if let Some(after) = &mock.after {
-                self.expect(after, &Type::Duration, "`after`");
-            }
-            if let MockAnswer::Value(value) = &mock.answer {
-                self.mock_answer(value, &Type::Error, "");
-            }
+            self.in_new_control(|checker| checker.mock_answer(mock, &Type::Error, ""));
             return;
         };
         self.resolve(mock.id, Resolution::Tool(tool.clone()));
-        // The names that the pattern binds are there for the answer.
+        // What the patterns bind is there for the answer, which is made anew for each call.
         let mark = self.mark();
         if let MockArgs::Record(fields) = &mock.args {
             self.mock_arguments(&tool, fields);
         }
+        // What a generic tool gives is settled by each call: a mock may answer anything.
+        let result = tool.result.substitute(&Bindings::default(), &Type::Json);
+        self.in_new_control(|checker| checker.mock_answer(mock, &result, &tool.name));
+        self.leave(mark);
+    }
+
+    fn mock_answer(&mut self, mock: &Mock, result: &Type, tool: &str) {
         if let Some(after) = &mock.after {
             self.expect(after, &Type::Duration, "`after`");
         }
         match &mock.answer {
             MockAnswer::Value(value) => {
-                // What a generic tool gives is settled by each call: a mock may answer anything.
-                let result = tool.result.substitute(&Bindings::default(), &Type::Json);
-                self.mock_answer(value, &result, &tool.name);
+                let outer = std::mem::replace(&mut self.filling, true);
+                self.expect(value, result, format!("the answer of the mock of `{tool}`"));
+                self.filling = outer;
             }
             MockAnswer::Fails(kind) => self.error_kind(kind),
         }
-        self.leave(mark);
     }
 
-    fn mock_answer(&mut self, value: &Expr, result: &Type, tool: &str) {
-        let outer = std::mem::replace(&mut self.filling, true);
-        self.expect(value, result, format!("the answer of the mock of `{tool}`"));
-        self.filling = outer;
-    }
-
-    /// Which calls a mock answers: patterns of named arguments. Their names stay in sight.
+    /// Which calls a mock answers: patterns of named arguments.
     fn mock_arguments(&mut self, tool: &Arc<Signature>, fields: &[PatternField]) {
         let parameters = self.parameters(&Callee::Tool(tool.clone()));
         for field in fields {
@@ -86,8 +81,7 @@ impl Checker<'_> {
                 continue;
             };
             let subject = parameter.ty.substitute(&Bindings::default(), &Type::Json);
-            let mut matching = Matching { left: subject.clone(), subject, place: None };
-            self.patterns(&mut matching, std::slice::from_ref(&field.pattern), None);
+            self.pattern(&field.pattern, &subject);
         }
     }
 

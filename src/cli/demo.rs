@@ -1,5 +1,6 @@
 //! `flowc demo`: serves a small site on this machine and compares its pages, of which one fails and one never answers.
 
+use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,7 +85,7 @@ async fn compare(engine: &Engine, program: &Arc<Program>, args: &Args) -> Status
         Err(why) => return misused(format_args!("the demo's site cannot be served: {why}")),
     };
     err(format_args!("Comparing {} pages of a small site on http://{}:", site.urls.len(), site.address));
-    err(paint().dim().apply_to("one has moved, one fails, one never answers. The flow is examples/multi_scrape.flow"));
+    err(paint().dim().apply_to("one has moved, one fails, one never answers (see examples/multi_scrape.flow)"));
     err("");
     let urls: Vec<String> = site.urls.iter().map(|url| on_own_host(url, &site)).collect();
     let input = serde_json::json!({ "urls": urls });
@@ -119,18 +120,18 @@ fn conclude(end: Result<Value, RunError>, progress: &Progress, program: &Program
 /// The comparison, as the flow's own Markdown table, and what could not be read.
 fn show(value: &Value) {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    if let Some(table) = markdown::table(&text(value.get("table")), columns(), &paint_out()) {
+    if let Some(table) = markdown::table(&text(value.get("table")), columns()) {
         out(table);
     }
     let list = |name: &str| value.get(name).and_then(Value::as_list).unwrap_or_default();
     let mut page = format!("\n**The longest:** {}\n", text(value.get("longest")));
     let headings: Vec<&str> = list("common_headings").iter().filter_map(Value::as_str).collect();
     if !headings.is_empty() {
-        page.push_str(&format!("\n**Headings that several have:** {}\n", headings.join(", ")));
+        let _ = writeln!(page, "\n**Headings that several have:** {}", headings.join(", "));
     }
     page.push_str("\n**Not read:**\n\n");
     for failed in list("unreadable") {
-        page.push_str(&format!("- {}: {}\n", text(failed.get("url")), text(failed.get("reason"))));
+        let _ = writeln!(page, "- {}: {}", text(failed.get("url")), text(failed.get("reason")));
     }
     out_raw(markdown::draw(&page, columns(), &paint_out()));
 }

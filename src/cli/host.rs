@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use super::files::STDIN;
-use super::output::{Status, misused};
+use super::files::{self, STDIN};
+use super::output::{Status, err, misused};
 use super::report::{self, Format};
+use crate::compile::compile;
+use crate::program::Program;
 use crate::project::{EngineOptions, Project};
 use crate::run::Engine;
-use crate::source::SourceFile;
+use crate::source::{DiskLoader, SourceFile};
 use crate::types::Catalog;
 
 /// The project of a file; standard input belongs to the current folder's.
@@ -36,4 +38,20 @@ pub(super) fn catalog(file: &SourceFile) -> Result<Catalog, Status> {
 /// As [`project`].
 pub(super) fn engine(file: &SourceFile, options: EngineOptions) -> Result<Engine, Status> {
     project(file)?.engine_builder(options).build().map_err(misused)
+}
+
+/// Reads and compiles a file, for commands that need a program but run nothing of it.
+///
+/// # Errors
+/// What the file cannot be read or compiled for was said; the status is the command's.
+pub(super) fn program(path: &Path) -> Result<(SourceFile, Program), Status> {
+    let file = files::read(path).map_err(misused)?;
+    match compile(file.clone(), &catalog(&file)?, &DiskLoader) {
+        Ok(program) => Ok((file, program)),
+        Err(found) => {
+            report::diagnostics(&found.list, &found.sources, Format::Human);
+            err(report::tally(&found.list, found.sources.iter().count()));
+            Err(Status::Failed)
+        }
+    }
 }

@@ -1,8 +1,13 @@
 //! Markdown for a terminal: the little of it that our own pages use: headings, paragraphs, lists, fenced code, tables,
 //! `code` and **strong** words.
 
+use std::fmt::Write;
+
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use console::{Style, measure_text_width};
+
+/// Stands for a bar that is no border while a row is taken apart; no text holds it.
+const BAR: &str = "\u{1}";
 
 /// Draws a page in so many columns. `style` is the one to begin from: it knows whether colours are wanted.
 pub(super) fn draw(page: &str, columns: usize, style: &Style) -> String {
@@ -16,11 +21,11 @@ pub(super) fn draw(page: &str, columns: usize, style: &Style) -> String {
             draw_code(&mut out, &code, fence, style);
         } else if let Some(heading) = bare.strip_prefix('#') {
             let heading = heading.trim_start_matches('#').trim();
-            out.push_str(&format!("{}\n", style.clone().bold().underlined().apply_to(heading)));
+            let _ = writeln!(out, "{}", style.clone().bold().underlined().apply_to(heading));
         } else if bare.starts_with('|') {
             let mut rows = vec![bare];
             rows.extend(std::iter::from_fn(|| lines.next_if(|line| line.trim().starts_with('|'))).map(str::trim));
-            out.push_str(&table(&rows.join("\n"), columns, style).unwrap_or_default());
+            out.push_str(&table(&rows.join("\n"), columns).unwrap_or_default());
             out.push('\n');
         } else if bare.is_empty() {
             out.push('\n');
@@ -44,14 +49,14 @@ pub(super) fn draw(page: &str, columns: usize, style: &Style) -> String {
 }
 
 /// A Markdown table drawn with lines; none where the text is no table.
-pub(super) fn table(text: &str, columns: usize, style: &Style) -> Option<String> {
+pub(super) fn table(text: &str, columns: usize) -> Option<String> {
     let mut rows = text.lines().filter(|line| line.trim_start().starts_with('|')).map(cells);
     let (head, rule) = (rows.next()?, rows.next()?);
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(columns).unwrap_or(120));
-    table.set_header(head.iter().map(|cell| style.clone().bold().apply_to(cell).to_string()));
+    table.set_header(head);
     for row in rows {
         table.add_row(row);
     }
@@ -66,9 +71,11 @@ pub(super) fn table(text: &str, columns: usize, style: &Style) -> Option<String>
     Some(table.to_string())
 }
 
+/// The cells of a row; `\\|` is a bar within one.
 fn cells(row: &str) -> Vec<String> {
+    let row = row.replace("\\|", BAR);
     let row = row.trim().trim_start_matches('|').trim_end_matches('|');
-    row.split('|').map(|cell| cell.trim().to_owned()).collect()
+    row.split('|').map(|cell| cell.trim().replace(BAR, "|")).collect()
 }
 
 fn continues(line: &str) -> bool {
@@ -78,12 +85,12 @@ fn continues(line: &str) -> bool {
 
 fn draw_code(out: &mut String, code: &[&str], fence: &str, style: &Style) {
     let (bar, word) = match fence {
-        "flow,wrong" => (style.clone().red(), "wrong"),
+        _ if fence.contains(",wrong") => (style.clone().red(), "wrong"),
         "flow" => (style.clone().green(), ""),
         _ => (style.clone().dim(), ""),
     };
     if !word.is_empty() {
-        out.push_str(&format!("  {} {}\n", bar.apply_to("┃"), bar.apply_to(word)));
+        let _ = writeln!(out, "  {} {}", bar.apply_to("┃"), bar.apply_to(word));
     }
     for line in code {
         out.push_str(format!("  {} {line}", bar.apply_to("┃")).trim_end());

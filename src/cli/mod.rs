@@ -8,11 +8,13 @@ mod demo;
 mod explain;
 mod files;
 mod fmt;
+mod graph;
 mod host;
 mod input;
 mod markdown;
 mod new;
 mod output;
+mod plan;
 mod progress;
 mod report;
 mod run;
@@ -41,6 +43,8 @@ enum Command {
     Fmt(fmt::Args),
     Run(run::Args),
     Test(test::Args),
+    Plan(plan::Args),
+    Graph(graph::Args),
     Tools(tools::Args),
     Explain(explain::Args),
     Demo(demo::Args),
@@ -55,6 +59,8 @@ pub fn main() -> ExitCode {
         Command::Fmt(args) => fmt::fmt(&args),
         Command::Run(args) => run::run(args),
         Command::Test(args) => test::test(&args),
+        Command::Plan(args) => plan::plan(&args),
+        Command::Graph(args) => graph::graph(&args),
         Command::Tools(args) => tools::tools(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Demo(args) => demo::demo(&args),

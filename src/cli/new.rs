@@ -13,9 +13,9 @@ pub(super) struct Args {
     name: PathBuf,
 }
 
-/// What a new project holds; `{name}` stands for its name, `{flow}` for its flow's.
+/// What a new project holds; `%NAME%` stands for its name, `%FLOW%` for its flow's.
 const FILES: [(&str, &str); 5] = [
-    ("{flow}.flow", include_str!("new/flow.flow")),
+    ("%FLOW%.flow", include_str!("new/flow.flow")),
     ("shared.flow", include_str!("new/shared.flow")),
     ("flow.toml", include_str!("new/flow.toml")),
     ("README.md", include_str!("new/README.md")),
@@ -31,7 +31,7 @@ pub(super) fn new(args: &Args) -> Status {
         return misused(format_args!("`{}` is there already, and not empty", folder.display()));
     }
     let flow = flow_name(&name);
-    let fill = |text: &str| text.replace("{name}", &name).replace("{flow}", &flow);
+    let fill = |text: &str| text.replace("%NAME%", &name).replace("%FLOW%", &flow);
     if let Err(why) = write(folder, &fill) {
         return misused(format_args!("`{}` cannot be made: {why}", folder.display()));
     }

@@ -102,9 +102,11 @@ impl miette::Diagnostic for Report {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let help = self.diagnostic.help.iter().cloned();
-        let fixes = self.diagnostic.fixes.iter().map(|fix| format!("fix: {}", fix.title));
-        let lines: Vec<String> = help.chain(fixes).collect();
+        let Diagnostic { help, fixes, .. } = &self.diagnostic;
+        // Miette writes `help:` before it: a fix alone needs no word of its own.
+        let mut lines: Vec<String> = help.iter().cloned().collect();
+        let word = if lines.is_empty() { "" } else { "fix: " };
+        lines.extend(fixes.iter().map(|fix| format!("{word}{}", fix.title)));
         if lines.is_empty() { None } else { Some(Box::new(lines.join("\n"))) }
     }
 

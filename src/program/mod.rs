@@ -478,6 +478,28 @@ impl Program {
         self.flows.iter().enumerate().filter(|(_, flow)| flow.name == name).max_by_key(|(_, flow)| flow.exported)
     }
 
+    /// Reads a program that was written with [`Program::to_json`]. The text must come from a store that is trusted: it is
+    /// not checked, and nests as deep as it says.
+    ///
+    /// # Errors
+    /// Where the text is no program.
+    pub fn from_json(text: &str) -> serde_json::Result<Self> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        // A program nests deeper than the 128 levels that serde_json allows strangers; the parser has bounded it.
+        reader.disable_recursion_limit();
+        let program = Self::deserialize(&mut reader)?;
+        reader.end()?;
+        Ok(program)
+    }
+
+    /// The program as JSON, to be stored.
+    ///
+    /// # Errors
+    /// Never in practice: a program is plain data.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
+
     /// The texts as sources, for rendering errors.
     pub fn source_files(&self) -> Sources {
         let mut sources = Sources::default();

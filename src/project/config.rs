@@ -248,7 +248,7 @@ mod tests {
         assert!(matches!(&config.http.allow_private, AllowPrivate::Only(list) if list.len() == 3));
         assert_eq!(config.http.max_body, 1000);
         assert_eq!(config.limits.fan_out, 100);
-        assert_eq!(config.limits.tool_timeout, Duration::from_secs(120));
+        assert_eq!(config.limits.tool_timeout, Duration::from_mins(2));
         assert_eq!(config.limits.longest_timeout, Some(Duration::from_secs(3)));
         assert_eq!(config.secrets["KEY"], SecretSource::File("keys/key".into()));
         assert_eq!(config.provide["brave"].bearer.as_deref(), Some("TOKEN"));

@@ -82,6 +82,7 @@ impl DemoSite {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let router = Router::new().fallback(answer);
+        #[allow(clippy::disallowed_methods, reason = "the server lives as long as the site, which aborts it")]
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::warn!("the demo's site came to an end: {error}");
@@ -101,7 +102,7 @@ impl Drop for DemoSite {
 async fn answer(uri: Uri, headers: HeaderMap) -> Response<Body> {
     match uri.path() {
         "/slow" => {
-            tokio::time::sleep(Duration::from_secs(600)).await;
+            tokio::time::sleep(Duration::from_mins(10)).await;
             plain(StatusCode::OK, "At last.")
         }
         "/broken" => plain(StatusCode::INTERNAL_SERVER_ERROR, "The database is on holiday."),

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostics;
-use crate::run::{Clock, Engine, EngineBuilder, TokioClock};
+use crate::run::{Engine, EngineBuilder, Limits};
 use crate::source::SourceFile;
 use crate::tools::http::{AllowPrivate, Allowed, HttpClient, HttpConfig};
-use crate::tools::{Endpoint, Unconfigured, standard, system, web::WebScrape};
-use crate::types::Catalog;
+use crate::tools::{Endpoint, standard, standard_tools};
+use crate::types::{Catalog, Signature};
 
 pub use config::{Config, HttpSettings, Provider, SecretSource};
 #[cfg(feature = "cli")]
@@ -96,30 +96,22 @@ impl Project {
     /// one that nothing provides fails and says how to configure it.
     pub fn engine_builder(&self, options: EngineOptions) -> EngineBuilder {
         let client = Arc::new(HttpClient::new(self.http(options)));
-        let mut builder = Engine::builder()
-            .limits(crate::run::Limits {
-                longest_timeout: options.longest_timeout.or(self.config.limits.longest_timeout),
-                ..self.config.limits.clone()
-            })
-            .secrets(ProjectSecrets::new(&self.root, self.config.secrets.clone()));
-        let clock: Arc<dyn Clock> = Arc::new(TokioClock::default());
-        let mut provided: Vec<Arc<dyn crate::run::Tool>> = system::tools(&clock);
-        provided.extend(crate::tools::http::Http::tools(&client));
-        if let Some(scrape) = WebScrape::new(&client) {
-            provided.push(Arc::new(scrape));
-        }
-        for signature in standard::signatures() {
-            let name = &signature.name;
+        let mut tools = standard_tools(&client);
+        for tool in &mut tools {
             // An endpoint that the project names comes before what Flow brings itself.
+            let signature = tool.signature();
             if let Some(provider) = self.config.provide.get(signature.namespace()) {
-                provided.retain(|tool| tool.signature().name != *name);
-                provided.push(Arc::new(self.endpoint(provider, Arc::clone(signature))));
-            } else if !provided.iter().any(|tool| tool.signature().name == *name) {
-                provided.push(Arc::new(Unconfigured::new(Arc::clone(signature))));
+                *tool = Arc::new(self.endpoint(provider, signature));
             }
         }
-        builder = builder.tools(provided);
-        builder
+        let limits = Limits {
+            longest_timeout: options.longest_timeout.or(self.config.limits.longest_timeout),
+            ..self.config.limits.clone()
+        };
+        Engine::builder()
+            .tools(tools)
+            .limits(limits)
+            .secrets(ProjectSecrets::new(&self.root, self.config.secrets.clone()))
     }
 
     fn http(&self, options: EngineOptions) -> HttpConfig {
@@ -129,13 +121,13 @@ impl Project {
     }
 
     /// The operator named the endpoint, so it may be private; what it redirects to may not.
-    fn endpoint(&self, provider: &Provider, signature: Arc<crate::types::Signature>) -> Endpoint {
+    fn endpoint(&self, provider: &Provider, signature: Arc<Signature>) -> Endpoint {
         let host = provider.endpoint.host_str().and_then(|host| host.parse::<Allowed>().ok());
         let allow_private = host.map_or(AllowPrivate::None, |host| AllowPrivate::Only(vec![host]));
         let client = HttpClient::new(HttpConfig {
             allow_private,
             max_body: self.config.http.max_body,
-            timeout: Duration::from_secs(24 * 60 * 60),
+            timeout: Duration::from_hours(24),
             ..HttpConfig::default()
         });
         Endpoint::new(Arc::new(client), signature, provider.endpoint.clone(), provider.bearer.clone())

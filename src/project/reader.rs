@@ -144,7 +144,7 @@ impl Reader {
             DeValue::Boolean(false) => Some(AllowPrivate::None),
             DeValue::Array(items) => {
                 let mut allowed = Vec::new();
-                for item in items.iter() {
+                for item in items {
                     let text = item.get_ref().as_str();
                     match text.map_or_else(|| Err("expected a string".to_owned()), str::parse::<Allowed>) {
                         Ok(one) => allowed.push(one),

@@ -30,6 +30,7 @@ impl Secrets for ProjectSecrets {
                      `flow.toml`"
                 ));
             }
+            #[allow(clippy::disallowed_methods, reason = "this is the room that configuration comes from")]
             Some(SecretSource::Env(variable)) => std::env::var(variable).map_err(|_| {
                 format!("the secret `{name}` is empty: the environment variable `{variable}` is not set")
             })?,

@@ -108,7 +108,9 @@ impl Walk {
             Action::Tool { tool, .. } => self.tools.push(*tool as usize),
             Action::Flow { flow, .. } => self.flows.push(*flow as usize),
             Action::Parallel(branches) | Action::Race(branches) => {
-                branches.iter().for_each(|Branch { step, .. }| self.step(step));
+                for Branch { step, .. } in branches {
+                    self.step(step);
+                }
             }
             Action::For(it) => self.block(&it.body),
             Action::ParallelFor(it) => self.block(&it.body),

@@ -27,6 +27,7 @@ pub struct TokioClock {
 }
 
 impl Default for TokioClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the port's edge")]
     fn default() -> Self {
         Self { began: Timestamp::now(), instant: Instant::now(), jitter: Jitter::new(random_u64()) }
     }

@@ -70,7 +70,7 @@ impl Engine {
         let run = Run::new(Arc::clone(&started.run));
         // Tokio's budget is per task, and a run is one: a wide fan-out would be polled over and over while it waits for
         // its share. Strands let others run by themselves.
-        runtime.spawn(tokio::task::unconstrained(started.to_end()));
+        runtime.spawn(tokio::task::unconstrained(started.run()));
         Ok(run)
     }
 
@@ -122,7 +122,7 @@ impl Started {
     }
 
     /// Runs it to its end, whatever happens.
-    async fn to_end(self) {
+    async fn run(self) {
         let began = self.engine.clock.now();
         let ended = AssertUnwindSafe(self.through(began)).catch_unwind().await;
         let now = self.engine.clock.now();
@@ -351,7 +351,7 @@ pub struct InputError {
 pub struct FieldError {
     /// The parameter's name; empty where the whole input is wrong.
     pub field: Text,
-    /// What is wrong, in one line: `expected a url, found "x" at `[2]``.
+    /// What is wrong, in one line: expected a url, found "x" at `[2]`.
     pub message: String,
 }
 

@@ -38,7 +38,7 @@ impl Default for Limits {
             fan_out: 10_000,
             in_flight: 256,
             events: 50_000,
-            tool_timeout: Duration::from_secs(60),
+            tool_timeout: Duration::from_mins(1),
             longest_timeout: None,
         }
     }
@@ -50,7 +50,8 @@ pub(crate) fn exceeds(value: &Value, most: usize) -> bool {
     fn left(value: &Value, budget: usize) -> Option<usize> {
         let budget = budget.checked_sub(size_of::<Value>())?;
         match value {
-            Value::String(text) | Value::Secret(text) => budget.checked_sub(text.len()),
+            Value::String(text) => budget.checked_sub(text.len()),
+            Value::Secret(name) => budget.checked_sub(name.len()),
             Value::List(items) => items.iter().try_fold(budget, |budget, item| left(item, budget)),
             Value::Record(record) => record.values.iter().try_fold(budget, |budget, item| left(item, budget)),
             Value::Map(map) => {

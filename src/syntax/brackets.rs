@@ -316,7 +316,8 @@ impl<'a> Scanner<'a> {
         let limit = if block { self.bytes.len() } else { self.line_end(hole.at) };
         let found = self.slice(hole.at, limit).find(quote).map(|found| hole.at + found);
         let span = Span::new(self.file, hole.at, hole.at + 2);
-        let diagnostic = Diagnostic::new(Code::UNCLOSED, span, "this `{{` is not closed").here("expected `}}` after the expression");
+        let diagnostic =
+            Diagnostic::new(Code::UNCLOSED, span, "this `{{` is not closed").here("expected `}}` after the expression");
         let diagnostic = match found {
             Some(end) if !block => diagnostic.suggest("add `}}`", Span::new(self.file, end, end), "}}"),
             _ => diagnostic.help("write `\\{{` for two braces"),
@@ -349,7 +350,11 @@ impl<'a> Scanner<'a> {
             if self.mending.is_some() {
                 self.blank(start, start + 3);
                 let span = Span::new(self.file, start, start + 3);
-                self.diagnostics.push(Diagnostic::new(Code::SYNTAX, span, "strings stand between straight quotes `\"`"));
+                self.diagnostics.push(Diagnostic::new(
+                    Code::SYNTAX,
+                    span,
+                    "strings stand between straight quotes `\"`",
+                ));
             }
             return;
         };
@@ -361,8 +366,11 @@ impl<'a> Scanner<'a> {
         let (open, close) = (Span::new(self.file, start, start + 3), Span::new(self.file, end, end + 3));
         let edits = vec![Edit { span: open, text: quote.to_owned() }, Edit { span: close, text: quote.to_owned() }];
         self.diagnostics.push(
-            Diagnostic::new(Code::SYNTAX, open.to(close), "strings stand between straight quotes `\"`")
-                .with_fix(Fix { title: "use straight quotes".to_owned(), edits, safe: true }),
+            Diagnostic::new(Code::SYNTAX, open.to(close), "strings stand between straight quotes `\"`").with_fix(Fix {
+                title: "use straight quotes".to_owned(),
+                edits,
+                safe: true,
+            }),
         );
         self.blank(start, end + 3);
         if let Some(last) = self.changes.last_mut() {
@@ -456,9 +464,11 @@ impl<'a> Scanner<'a> {
         self.problems.unclosed = true;
         if self.mending.is_some() {
             let span = Span::new(self.file, self.at, self.at + 1);
-            self.diagnostics.push(
-                Diagnostic::new(Code::UNCLOSED, span, "a hole ends with `}}`, found one `}`").fix("add `}`", span.after(), "}"),
-            );
+            self.diagnostics.push(Diagnostic::new(Code::UNCLOSED, span, "a hole ends with `}}`, found one `}`").fix(
+                "add `}`",
+                span.after(),
+                "}",
+            ));
             self.insert(self.at + 1, "}");
         }
     }
@@ -487,7 +497,9 @@ impl<'a> Scanner<'a> {
                 }
                 self.pop();
             }
-            None if kind != Kind::Brace && inside.last().is_some_and(|open| open.kind != Kind::Brace) => self.wrong_kind(kind),
+            None if kind != Kind::Brace && inside.last().is_some_and(|open| open.kind != Kind::Brace) => {
+                self.wrong_kind(kind)
+            }
             None => self.stray(kind),
         }
         self.at += 1;
@@ -516,8 +528,11 @@ impl<'a> Scanner<'a> {
             let span = Span::new(self.file, self.at, self.at + 1);
             let close = kind.close();
             self.diagnostics.push(
-                Diagnostic::new(Code::UNCLOSED, span, format!("nothing is open that `{close}` would close"))
-                    .suggest(format!("remove `{close}`"), span, ""),
+                Diagnostic::new(Code::UNCLOSED, span, format!("nothing is open that `{close}` would close")).suggest(
+                    format!("remove `{close}`"),
+                    span,
+                    "",
+                ),
             );
             self.blank(self.at, self.at + 1);
         }
@@ -583,7 +598,8 @@ impl<'a> Scanner<'a> {
         {
             open.body = Some(indent);
         }
-        if self.mending.is_some_and(|found| found.unclosed) && begins(self.slice(start + indent, self.line_end(start))) {
+        if self.mending.is_some_and(|found| found.unclosed) && begins(self.slice(start + indent, self.line_end(start)))
+        {
             while let Some(open) = self.open.last().copied() {
                 let over = match open.kind {
                     Kind::Hole { .. } => false,

@@ -5,6 +5,7 @@ use std::iter::Peekable;
 use super::ast::{
     Arg, Call, Expr, ExprKind, ExprMatch, Lambda, ListItem, Literal, Name, Postfix, PostfixKind, PrefixOp, RecordField,
 };
+use super::guard::MAX_LINKS;
 use super::parse::{Builder, Pair, Rule};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
@@ -237,10 +238,16 @@ impl Builder<'_> {
             return self.prefixes(parts, Level::Negate);
         }
         let Some(part) = parts.next() else { return self.error_expr(Span::default()) };
+        // Chains beside this one do not make it deeper, only those within it.
+        let beside = std::mem::take(&mut self.links);
         let mut value = self.primary(part, parts);
         let mut tail: Vec<Postfix> = Vec::new();
         while let Some(part) = parts.next_if(|part| matches!(part.as_rule(), Rule::member | Rule::index)) {
+            if self.links > MAX_LINKS {
+                continue;
+            }
             tail.push(self.postfix(part));
+            self.links += 1;
         }
         if let Some(last) = tail.last() {
             let span = value.span.to(last.span);
@@ -249,14 +256,30 @@ impl Builder<'_> {
         let mut casts = Vec::new();
         let mut span = value.span;
         while let Some(part) = parts.next_if(|part| part.as_rule() == Rule::as_tail) {
+            if self.links > MAX_LINKS {
+                continue;
+            }
             span = span.to(self.span(&part));
             let ty = self.inner_type(part);
             casts.push((self.fresh(), ty));
+            self.links += 1;
         }
+        if self.links > MAX_LINKS {
+            self.links = beside;
+            return self.too_long(span);
+        }
+        self.links = self.links.max(beside);
         if casts.is_empty() {
             return value;
         }
         Expr { id: self.fresh(), span, kind: ExprKind::As(Box::new(value), casts) }
+    }
+
+    fn too_long(&mut self, span: Span) -> Expr {
+        let message = format!("more than {MAX_LINKS} fields, indices and calls in a row");
+        let help = "name a part of it with `let`";
+        self.report(Diagnostic::new(Code::TOO_DEEP, span, message).help(help));
+        self.error_expr(span)
     }
 
     fn primary(&mut self, pair: Pair<'_>, parts: &mut Parts<'_>) -> Expr {

@@ -12,6 +12,10 @@ pub(super) const MAX_BYTES: usize = 1 << 20;
 /// The deepest nesting of brackets, holes, type arguments, and of `then if` and `try try`, which nest without brackets.
 pub(super) const MAX_DEPTH: usize = 64;
 
+/// How many links (`.f`, `[i]`, `.m()`, `as T`) may follow one another, those of chains within chains added up: what comes
+/// after the tree nests them.
+pub(super) const MAX_LINKS: usize = 64;
+
 /// What a look over a text finds.
 #[derive(Debug, Default)]
 pub(super) struct Scan {

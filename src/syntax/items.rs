@@ -111,9 +111,11 @@ impl Builder<'_> {
                     names.extend(part.into_inner().filter_map(|part| self.declared(&part)));
                     if !names.is_empty() {
                         let text = format!("{{ {} }}", self.slice(span));
-                        self.report(
-                            Diagnostic::new(Code::SYNTAX, span, "the names of a `use` stand in braces").fix("add braces", span, text),
-                        );
+                        self.report(Diagnostic::new(Code::SYNTAX, span, "the names of a `use` stand in braces").fix(
+                            "add braces",
+                            span,
+                            text,
+                        ));
                     }
                 }
                 Rule::string | Rule::block_string | Rule::raw_string => {

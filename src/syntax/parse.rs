@@ -39,6 +39,7 @@ pub(super) fn parse(source: &SourceFile, file: FileId, ids: &mut NodeIds) -> Par
         ids,
         comments: scan.comments,
         used,
+        links: 0,
         diagnostics: scan.diagnostics,
     };
     let items = match grammar::Grammar::parse(Rule::file, builder.text) {
@@ -65,6 +66,8 @@ pub(super) struct Builder<'a> {
     /// Every comment by its offsets, and whether it documents something.
     comments: Vec<(u32, u32)>,
     used: Vec<bool>,
+    /// How many links the deepest chain has so far, those of the chains that stand in it included.
+    pub(super) links: usize,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
@@ -123,7 +126,8 @@ impl<'a> Builder<'a> {
             while end > start && bytes.get(end - 1).is_some_and(u8::is_ascii_whitespace) {
                 end -= 1;
             }
-            match self.comments.binary_search_by_key(&end, |comment| comment.1 as usize).map(|at| self.comments.get(at)) {
+            match self.comments.binary_search_by_key(&end, |comment| comment.1 as usize).map(|at| self.comments.get(at))
+            {
                 Ok(Some(comment)) if comment.0 as usize >= start => end = comment.0 as usize,
                 _ => return end,
             }

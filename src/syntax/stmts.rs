@@ -277,18 +277,19 @@ impl Builder<'_> {
         if mistaken && (same_line || goes_on(first) && !text.starts_with(['#', '/', ';'])) {
             return true;
         }
-        let diagnostic = if text.starts_with(';') {
-            Diagnostic::new(Code::SYNTAX, found, "statements are not ended with `;`: each begins with a keyword")
-                .fix("remove `;`", found, "")
-        } else if text.starts_with("=>") {
-            Diagnostic::new(Code::SYNTAX, found, "a lambda stands only as an argument of a call, found `=>`")
-        } else if text.starts_with("/*") || text.starts_with('#') {
-            Diagnostic::new(Code::SYNTAX, found, "comments begin with `//` and end with the line")
-        } else if same_line && !matches!(first, "const" | "while" | "function" | "def" | "func") {
-            Diagnostic::new(Code::SYNTAX, found, format!("expected the next statement, found {words}"))
-        } else {
-            self.not_a_statement(text, first, found, &words)
-        };
+        let diagnostic =
+            if text.starts_with(';') {
+                Diagnostic::new(Code::SYNTAX, found, "statements are not ended with `;`: each begins with a keyword")
+                    .fix("remove `;`", found, "")
+            } else if text.starts_with("=>") {
+                Diagnostic::new(Code::SYNTAX, found, "a lambda stands only as an argument of a call, found `=>`")
+            } else if text.starts_with("/*") || text.starts_with('#') {
+                Diagnostic::new(Code::SYNTAX, found, "comments begin with `//` and end with the line")
+            } else if same_line && !matches!(first, "const" | "while" | "function" | "def" | "func") {
+                Diagnostic::new(Code::SYNTAX, found, format!("expected the next statement, found {words}"))
+            } else {
+                self.not_a_statement(text, first, found, &words)
+            };
         self.report(diagnostic);
         // After `;` a new statement may begin.
         !text.starts_with(';')
@@ -326,8 +327,8 @@ impl Builder<'_> {
 /// Whether a word goes on with a statement rather than beginning one.
 fn goes_on(word: &str) -> bool {
     const WORDS: [&str; 19] = [
-        "retry", "backoff", "on", "timeout", "when", "undo", "key", "as", "then", "else", "in", "is", "and", "or", "not",
-        "limit", "max", "every", "details",
+        "retry", "backoff", "on", "timeout", "when", "undo", "key", "as", "then", "else", "in", "is", "and", "or",
+        "not", "limit", "max", "every", "details",
     ];
     word.is_empty() || WORDS.contains(&word)
 }

@@ -26,7 +26,8 @@ pub fn is_reserved(word: &str) -> bool {
 
 /// Whether a word begins a statement.
 pub(super) fn begins_statement(word: &str) -> bool {
-    is_keyword(word) && !matches!(word, "then" | "else" | "in" | "catch" | "finally" | "and" | "or" | "not" | "is" | "as")
+    is_keyword(word)
+        && !matches!(word, "then" | "else" | "in" | "catch" | "finally" | "and" | "or" | "not" | "is" | "as")
 }
 
 impl Builder<'_> {

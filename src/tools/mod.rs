@@ -14,3 +14,23 @@ pub mod web;
 #[cfg(feature = "http")]
 pub use endpoint::Endpoint;
 pub use unconfigured::Unconfigured;
+
+/// Every tool of the standard catalog: `http`, `web`, `time`, `random` and `log` over this client, and for each tool
+/// that needs a provider a stand-in that says how to name one ([`Unconfigured`]).
+#[cfg(feature = "web")]
+pub fn standard_tools(client: &std::sync::Arc<http::HttpClient>) -> Vec<std::sync::Arc<dyn crate::run::Tool>> {
+    use std::sync::Arc;
+
+    let clock: Arc<dyn crate::run::Clock> = Arc::new(crate::run::TokioClock::default());
+    let mut tools = system::tools(&clock);
+    tools.extend(http::Http::tools(client));
+    if let Some(scrape) = web::WebScrape::new(client) {
+        tools.push(Arc::new(scrape));
+    }
+    for signature in standard::signatures() {
+        if !tools.iter().any(|tool| tool.signature().name == signature.name) {
+            tools.push(Arc::new(Unconfigured::new(Arc::clone(signature))));
+        }
+    }
+    tools
+}

@@ -250,8 +250,10 @@ fn fit_record(value: &Value, ty: &Arc<RecordType>) -> Fitting {
 
 thread_local! {
     /// Shapes of record types, by the type's address; the type is kept, so that its address stays its own.
-    static SHAPES: RefCell<FxHashMap<usize, (Arc<RecordType>, Arc<Shape>)>> = RefCell::default();
+    static SHAPES: RefCell<Shapes> = RefCell::default();
 }
+
+type Shapes = FxHashMap<usize, (Arc<RecordType>, Arc<Shape>)>;
 
 /// How many shapes a thread keeps.
 const KEPT_SHAPES: usize = 512;

@@ -52,7 +52,7 @@ impl From<&Value> for Exact {
             Value::List(items) => Exact::List(items.iter().map(Exact::from).collect()),
             Value::Record(record) => Exact::Record(record.iter().map(entry).collect()),
             Value::Map(map) => Exact::Map(map.iter().map(entry).collect()),
-            Value::Secret(name) => Exact::Secret(name.clone()),
+            Value::Secret(name) => Exact::Secret(Text::from(&**name)),
         }
     }
 }
@@ -71,7 +71,7 @@ impl From<Exact> for Value {
             Exact::List(items) => Value::list(items.into_iter().map(Value::from)),
             Exact::Record(fields) => Value::record(fields.into_iter().map(entry)),
             Exact::Map(entries) => Value::map(entries.into_iter().map(entry)),
-            Exact::Secret(name) => Value::Secret(name),
+            Exact::Secret(name) => Value::Secret(name.as_str().into()),
         }
     }
 }

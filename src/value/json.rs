@@ -20,7 +20,7 @@ impl Serialize for Value {
             // A secret is known by its name only, wherever it is written.
             Value::Secret(name) => {
                 let mut entry = to.serialize_map(Some(1))?;
-                entry.serialize_entry("$secret", name)?;
+                entry.serialize_entry("$secret", &**name)?;
                 entry.end()
             }
         }
@@ -62,7 +62,7 @@ impl From<&Value> for serde_json::Value {
                 Self::Object(record.iter().map(|(name, value)| (name.to_string(), value.into())).collect())
             }
             Value::Map(map) => Self::Object(map.iter().map(|(name, value)| (name.to_string(), value.into())).collect()),
-            Value::Secret(name) => serde_json::json!({ "$secret": name.as_str() }),
+            Value::Secret(name) => serde_json::json!({ "$secret": &**name }),
         }
     }
 }

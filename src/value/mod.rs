@@ -50,7 +50,7 @@ pub enum Value {
     /// A map, whose keys are data; also every object of a `json` value.
     Map(Arc<Map>),
     /// A secret by name; only the tool's edge ever sees what it stands for.
-    Secret(Text),
+    Secret(Arc<str>),
 }
 
 /// A map's entries, in the order they were added.
@@ -193,6 +193,9 @@ impl Value {
     }
 }
 
+// What holds the promise above: no variant but a string's may be larger than two words.
+const _: () = assert!(size_of::<Value>() == 24 && size_of::<Result<Value, Box<Fault>>>() == 24);
+
 /// Equality as the language's `==` has it: by content; an int equals the float of the same number; a record equals a
 /// map of the same entries whatever their order; an absent field equals null.
 impl PartialEq for Value {
@@ -203,7 +206,8 @@ impl PartialEq for Value {
             (Value::Int(a), Value::Int(b)) | (Value::Duration(a), Value::Duration(b)) => a == b,
             (Value::Float(a), Value::Float(b)) => a == b,
             (Value::Int(a), Value::Float(b)) | (Value::Float(b), Value::Int(a)) => int_equals_float(*a, *b),
-            (Value::String(a), Value::String(b)) | (Value::Secret(a), Value::Secret(b)) => a == b,
+            (Value::String(a), Value::String(b)) => a == b,
+            (Value::Secret(a), Value::Secret(b)) => a == b,
             (Value::Datetime(a), Value::Datetime(b)) => a == b,
             (Value::List(a), Value::List(b)) => Arc::ptr_eq(a, b) || a == b,
             (Value::Record(_) | Value::Map(_), Value::Record(_) | Value::Map(_)) => {

@@ -42,8 +42,7 @@ proptest! {
     fn a_stored_program_runs_alike(tape in proptest::collection::vec(any::<u16>(), 0..200)) {
         let text = Generator::new(tape).program();
         let program = compiled(&text);
-        let stored = serde_json::to_string(&*program).expect("plain data");
-        let read: Program = serde_json::from_str(&stored).expect("what was written");
+        let read = Program::from_json(&program.to_json().expect("plain data")).expect("what was written");
         let outcome = |result: Result<Value, RunError>| result.map_err(|error| (error.kind, error.message));
         prop_assert_eq!(outcome(run(&program)), outcome(run(&Arc::new(read))), "{}", text);
     }
@@ -87,6 +86,22 @@ impl Ty {
             Ty::Map(_) => true,
             Ty::List(of) | Ty::Optional(of) => of.has_map(),
             _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Ty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ty::Int => f.write_str("int"),
+            Ty::Float => f.write_str("float"),
+            Ty::Bool => f.write_str("bool"),
+            Ty::Str => f.write_str("string"),
+            Ty::Word => f.write_str("Word"),
+            Ty::List(of) => write!(f, "list<{of}>"),
+            Ty::Map(of) => write!(f, "map<{of}>"),
+            Ty::Record(number) => write!(f, "R{number}"),
+            Ty::Optional(of) => write!(f, "{of}?"),
         }
     }
 }
@@ -142,7 +157,7 @@ impl Generator {
         for number in 0..self.choose(3) {
             let fields: Vec<(String, Ty)> =
                 (0..=self.choose(3)).map(|field| (format!("f{field}"), self.ty(2))).collect();
-            let shown: Vec<String> = fields.iter().map(|(name, ty)| format!("{name}: {}", self.show(ty))).collect();
+            let shown: Vec<String> = fields.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
             let _ = writeln!(out, "type R{number} = {{ {} }}\n", shown.join(", "));
             self.records.push(fields);
         }
@@ -152,11 +167,10 @@ impl Generator {
         }
         self.in_flow = true;
         let result = self.ty(2);
-        let _ = writeln!(out, "flow main() -> {} {{", self.show(&result));
+        let _ = writeln!(out, "flow main() -> {result} {{");
         out.push_str(&self.body(&result, 1, 3));
         out.push_str("}\n");
         for (number, ty) in self.identities.iter().enumerate() {
-            let ty = self.show(ty);
             let _ = writeln!(out, "\nfn as_{number}(value: {ty}) -> {ty} = value");
         }
         out
@@ -166,9 +180,9 @@ impl Generator {
         let name = self.name("fn_");
         let params: Vec<(String, Ty)> = (0..=self.choose(2)).map(|_| (self.name("p"), self.ty(1))).collect();
         let result = self.ty(2);
-        let shown: Vec<String> = params.iter().map(|(name, ty)| format!("{name}: {}", self.show(ty))).collect();
+        let shown: Vec<String> = params.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
         self.locals.clone_from(&params);
-        let head = format!("fn {name}({}) -> {}", shown.join(", "), self.show(&result));
+        let head = format!("fn {name}({}) -> {result}", shown.join(", "));
         let text = if self.choose(2) == 0 {
             format!("{head} = {}\n\n", self.expr(&result, 3))
         } else {
@@ -194,20 +208,6 @@ impl Generator {
                 other => Ty::Optional(Box::new(other)),
             },
             number => simple[number % simple.len()].clone(),
-        }
-    }
-
-    fn show(&self, ty: &Ty) -> String {
-        match ty {
-            Ty::Int => "int".to_owned(),
-            Ty::Float => "float".to_owned(),
-            Ty::Bool => "bool".to_owned(),
-            Ty::Str => "string".to_owned(),
-            Ty::Word => "Word".to_owned(),
-            Ty::List(of) => format!("list<{}>", self.show(of)),
-            Ty::Map(of) => format!("map<{}>", self.show(of)),
-            Ty::Record(number) => format!("R{number}"),
-            Ty::Optional(of) => format!("{}?", self.show(of)),
         }
     }
 
@@ -248,7 +248,7 @@ impl Generator {
                 let ty = self.ty(1);
                 let value = self.expr(&ty, 2);
                 let name = self.name("v");
-                let text = format!("{pad}var {name}: {} = {value}\n", self.show(&ty));
+                let text = format!("{pad}var {name}: {ty} = {value}\n");
                 self.locals.push((name.clone(), ty.clone()));
                 self.vars.push((name, ty));
                 text
@@ -262,7 +262,7 @@ impl Generator {
                 let ty = self.ty(2);
                 let value = self.expr(&ty, 3);
                 let name = self.name("v");
-                let text = format!("{pad}let {name}: {} = {value}\n", self.show(&ty));
+                let text = format!("{pad}let {name}: {ty} = {value}\n");
                 self.locals.push((name, ty));
                 text
             }

@@ -190,9 +190,9 @@ fn a_stored_program_is_the_same_program() {
             continue;
         }
         let program = program(&std::fs::read_to_string(&path).expect("an example"));
-        let stored = serde_json::to_string(&program).expect("plain data");
-        let read: Program = serde_json::from_str(&stored).expect("what was written");
-        assert_eq!(serde_json::to_string(&read).expect("plain data"), stored, "{}", path.display());
+        let stored = program.to_json().expect("plain data");
+        let read = Program::from_json(&stored).expect("what was written");
+        assert_eq!(read.to_json().expect("plain data"), stored, "{}", path.display());
         assert_eq!(read.hash(), program.hash());
         assert_eq!(program.hash().len(), 64);
     }
@@ -203,4 +203,49 @@ fn the_hash_knows_the_text_and_the_tools() {
     let text = "flow main(url: url) {\n    step page = web.scrape(url)\n    return page.title\n}\n";
     assert_eq!(program(text).hash(), program(text).hash());
     assert_ne!(program(text).hash(), program(&text.replace("title", "text")).hash());
+}
+
+/// Long texts that are flat to the reader must not be deep to the machine, and what is deep is refused: building,
+/// checking, storing, reading and dropping them stays within a small stack.
+#[test]
+fn long_and_deep_texts_need_no_stack() {
+    let flow = |param: &str, value: &str| format!("flow main({param}) {{\n    return {value}\n}}\n");
+    let long = |part: &str| part.repeat(20_000);
+    let fine = [
+        flow("n: int", &format!("n{}", long(" + n"))),
+        flow("n: bool", &format!("n{}", long(" and n"))),
+        flow("n: int?", &format!("n{} ?? 1", long(" ?? n"))),
+        flow("n: bool", &format!("{}n", long("not "))),
+        flow("n: int", &format!("{}n", long("- "))),
+        flow("n: int", &format!("{}2", long("if n == 1 then 1 else "))),
+        flow("n: int", &format!("[{}]", long("1, "))),
+        flow("n: string", &format!("n{}", ".lower()".repeat(64))),
+        flow("n: int", &format!("{}n{}", "[".repeat(60), "]".repeat(60))),
+        flow("n: list<int>", &format!("{}n{}", "n.map(x => ".repeat(60), ")".repeat(60)).replace("x =>", "_ =>")),
+        format!(
+            "flow main(n: int) {{\n    if n == 0 {{ return 0 }}{}\n    return 1\n}}\n",
+            " else if n == 1 { return 1 }".repeat(5_000)
+        ),
+    ];
+    let refused = [
+        flow("n: json", &format!("n{}", long(".a"))),
+        flow("n: json", &format!("n{}", long("?.a"))),
+        flow("n: json", &format!("n{}", long(" as json"))),
+        flow("n: string", &format!("n{}", long(".lower()"))),
+        flow("n: json", &(0..10).fold("n".to_owned(), |inner, _| format!("n[{inner}]{}", ".a".repeat(10)))),
+    ];
+    // The stack that a runtime gives its workers.
+    let worker = std::thread::Builder::new().stack_size(2 << 20).spawn(move || {
+        for text in fine {
+            let stored = program(&text).to_json().expect("plain data");
+            let read = Program::from_json(&stored).expect("what was written");
+            assert_eq!(read.to_json().expect("plain data"), stored);
+        }
+        for text in refused {
+            let compiled = compile(SourceFile::new("long.flow", text), &standard::catalog(), &NoLoader);
+            let codes: Vec<&str> = compiled.expect_err("too deep").list.iter().map(|one| one.code.id).collect();
+            assert_eq!(codes, ["E0104"]);
+        }
+    });
+    worker.expect("a thread").join().expect("no overflow");
 }

@@ -38,7 +38,7 @@ impl Lowering<'_> {
     fn link(&mut self, value: Expr, base: NodeId, start: Span, postfix: &Postfix) -> Expr {
         let span = start.to(postfix.span);
         match (self.resolution(postfix.id), &postfix.kind) {
-            (Some(Resolution::Secret(name)), _) => constant(Value::Secret(name.clone())),
+            (Some(Resolution::Secret(name)), _) => constant(Value::Secret(name.as_str().into())),
             (Some(Resolution::CheckMethod(ty)), _) => Expr::Check(Box::new(value), ty.clone()),
             (Some(Resolution::Method(method)), PostfixKind::Method(_, args)) => {
                 self.method(*method, value, postfix, args, span)

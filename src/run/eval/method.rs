@@ -7,7 +7,7 @@ use crate::run::event::RunError;
 use crate::source::Span;
 use crate::value::{Fault, Value};
 
-impl<'e> Cx<'e> {
+impl Cx<'_> {
     pub(super) fn method(
         &mut self,
         method: MethodRef,
@@ -92,9 +92,13 @@ impl Callback for Caller<'_, '_> {
     fn call2(&mut self, a: Value, b: Value) -> Result<Value, Box<Fault>> {
         let Some(lambda) = self.lambda else { return Err(no_lambda()) };
         self.spend(1)?;
-        let mut params = lambda.params.iter();
-        for (param, value) in params.by_ref().zip([a, b]) {
-            set(self.frame, *param, value);
+        match lambda.params.as_slice() {
+            [first, second, ..] => {
+                set(self.frame, *first, a);
+                set(self.frame, *second, b);
+            }
+            [first] => set(self.frame, *first, a),
+            [] => {}
         }
         self.run(lambda)
     }

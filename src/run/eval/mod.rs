@@ -4,6 +4,9 @@
 //! computed is. Every expression is bounded by fuel, by the depth of its evaluation and by the size of the strings and
 //! lists it builds.
 
+// Failures are boxed from the start, so that results stay as small as values.
+#![allow(clippy::unnecessary_box_returns)]
+
 mod call;
 mod method;
 mod operator;
@@ -105,6 +108,11 @@ impl<'e> Cx<'e> {
         if let Some(value) = peek(self.host, expr, frame) {
             return Ok(value.clone());
         }
+        self.deeper(expr, frame)
+    }
+
+    /// The value of an expression that `peek` cannot read.
+    fn deeper(&mut self, expr: &Expr, frame: &mut [Value]) -> Evaluated {
         self.spend(1)?;
         if self.depth == MAX_DEPTH {
             return Err(too_deep());
@@ -160,7 +168,7 @@ impl<'e> Cx<'e> {
     fn with(&mut self, expr: &Expr, frame: &mut [Value], make: impl FnOnce(&Value) -> Value) -> Evaluated {
         match peek(self.host, expr, frame) {
             Some(value) => Ok(make(value)),
-            None => Ok(make(&self.eval(expr, frame)?)),
+            None => Ok(make(&self.deeper(expr, frame)?)),
         }
     }
 
@@ -168,7 +176,7 @@ impl<'e> Cx<'e> {
     fn holds(&mut self, condition: &Expr, frame: &mut [Value]) -> Evaluated<bool> {
         match peek(self.host, condition, frame) {
             Some(value) => value.as_bool().ok_or_else(|| odd(value, "a bool")),
-            None => match self.eval(condition, frame)? {
+            None => match self.deeper(condition, frame)? {
                 Value::Bool(bool) => Ok(bool),
                 other => Err(odd(&other, "a bool")),
             },
@@ -292,6 +300,7 @@ fn fail(kind: ErrorKind, message: impl Into<String>, span: Span) -> Box<RunError
 
 /// A fault without a place yet.
 #[cold]
+#[allow(clippy::boxed_local, reason = "faults come in boxes")]
 fn told(fault: Box<Fault>) -> Box<RunError> {
     let Fault { kind, message, details } = *fault;
     Box::new(RunError { details, ..RunError::new(kind, message) })

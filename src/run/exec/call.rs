@@ -1,11 +1,12 @@
 //! Calls of tools and flows.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 
 use crate::program::Block;
 use crate::run::budget::Account;
@@ -15,9 +16,10 @@ use crate::run::exec::retry::{Tally, too_long};
 use crate::run::exec::step::{Job, Prepared};
 use crate::run::exec::{Exit, Failure, Machine, Stop, Strand, undo};
 use crate::run::limits::exceeds;
-use crate::run::ports::{Report, ToolContext, ToolError, Usage};
+use crate::run::ports::{Hook, Report, Tool, ToolContext, ToolError, Usage};
 use crate::run::scope::{Ended, bounded, timed};
-use crate::types::{Text, Type};
+use crate::run::testing::Answer;
+use crate::types::{Signature, Text, Type};
 use crate::value::{ErrorKind, Value};
 
 /// Calls a tool once and makes its result fit.
@@ -45,7 +47,11 @@ pub(super) async fn tool<'m>(
         report: &report,
         secrets: &*machine.engine.secrets,
     };
-    let calling = AssertUnwindSafe(invoke(machine, job, tool, args, context)).catch_unwind();
+    // A box, since a future that is handed on is held by each hand: this one is two words wherever it goes.
+    let calling = match catch_unwind(AssertUnwindSafe(|| invoke(machine, job, tool, args, context))) {
+        Ok(calling) => AssertUnwindSafe(calling).catch_unwind(),
+        Err(panic) => return Err(broke_down(job, attempts, &*panic)),
+    };
     let ended = bounded(&strand.scope, &*machine.engine.clock, job.timeout, calling).await;
     let usage = report.usage();
     tally.spent.add(&usage);
@@ -56,8 +62,7 @@ pub(super) async fn tool<'m>(
         Ended::Done(Ok(Ok(value))) => value,
         Ended::Done(Ok(Err(error))) => return Err(said(job, attempts, error)),
         Ended::Done(Err(panic)) => {
-            let message = format!("the tool broke down: {}", panic_text(&*panic));
-            return Err(failed(job, attempts, ErrorKind::Internal, message));
+            return Err(broke_down(job, attempts, &*panic));
         }
         Ended::TimedOut => {
             let error = too_long(job.timeout.unwrap_or_default());
@@ -78,32 +83,44 @@ pub(super) async fn tool<'m>(
 }
 
 /// The call itself: the mock of a test, or the tool with its hooks.
-async fn invoke<'m>(
-    machine: &Machine<'m>,
-    job: &Job<'m>,
+fn invoke<'a>(
+    machine: &'a Machine<'a>,
+    job: &'a Job<'_>,
     tool: u32,
+    args: Value,
+    context: ToolContext<'a>,
+) -> BoxFuture<'a, Result<Value, ToolError>> {
+    let clock = &*machine.engine.clock;
+    if let Some(bench) = machine.bench
+        && let Some(Answer { after, result }) = bench.answer(machine, tool, &args, context.path, job.span)
+    {
+        return match after {
+            Some(after) => Box::pin(clock.sleep(after).map(|()| result)),
+            None => Box::pin(std::future::ready(result)),
+        };
+    }
+    let Some(Some(bound)) = machine.tools.get(tool as usize) else {
+        return Box::pin(std::future::ready(Err(ToolError::new(ErrorKind::Denied, "the tool is not there"))));
+    };
+    match machine.signature(job.action) {
+        Some(signature) if !machine.engine.hooks.is_empty() => {
+            Box::pin(hooked(&machine.engine.hooks, &**bound, signature, args, context))
+        }
+        _ => bound.call(args, context),
+    }
+}
+
+async fn hooked(
+    hooks: &[Arc<dyn Hook>],
+    tool: &dyn Tool,
+    signature: &Signature,
     args: Value,
     context: ToolContext<'_>,
 ) -> Result<Value, ToolError> {
-    if let Some(bench) = machine.bench
-        && let Some(answer) = bench.answer(machine, tool, &args, context.path, job.span)
-    {
-        if let Some(after) = answer.after {
-            machine.engine.clock.sleep(after).await;
-        }
-        return answer.result;
-    }
-    let Some(Some(bound)) = machine.tools.get(tool as usize) else {
-        return Err(ToolError::new(ErrorKind::Denied, "the tool is not there"));
-    };
-    let hooks = &machine.engine.hooks;
-    let (Some(signature), false) = (machine.signature(job.action), hooks.is_empty()) else {
-        return bound.call(args, context).await;
-    };
     for hook in hooks {
         hook.before(signature, &args).await?;
     }
-    let mut result = bound.call(args, context).await?;
+    let mut result = tool.call(args, context).await?;
     for hook in hooks.iter().rev() {
         result = hook.after(signature, result).await?;
     }
@@ -118,7 +135,7 @@ pub(super) fn fitting(job: &Job<'_>, value: Value, ty: &Type, attempts: u32) -> 
 }
 
 /// Calls a flow in a frame that holds its arguments.
-pub(super) async fn flow<'m>(strand: &mut Strand<'m>, index: u32, mut frame: Vec<Value>) -> Result<Value, Stop> {
+pub(super) async fn flow(strand: &mut Strand<'_>, index: u32, mut frame: Vec<Value>) -> Result<Value, Stop> {
     let machine = strand.machine;
     let Some(flow) = machine.program.flows.get(index as usize) else { return Ok(Value::Null) };
     let deepest = machine.engine.limits.depth;
@@ -182,6 +199,10 @@ pub(super) fn args_hash(machine: &Machine<'_>, job: &Job<'_>) -> Option<Text> {
 fn failed(job: &Job<'_>, attempts: u32, kind: ErrorKind, message: impl Into<String>) -> Stop {
     let error = RunError { step: job.path.clone(), attempts, span: Some(job.span), ..RunError::new(kind, message) };
     Stop::Failed(Failure::of(error))
+}
+
+fn broke_down(job: &Job<'_>, attempts: u32, panic: &(dyn Any + Send)) -> Stop {
+    failed(job, attempts, ErrorKind::Internal, format!("the tool broke down: {}", panic_text(panic)))
 }
 
 /// A tool's own error.

@@ -225,10 +225,13 @@ impl<'m> Machine<'m> {
 impl<'m> Strand<'m> {
     /// A strand of a branch, in a scope of its block.
     fn branch(&self, scope: &Scope) -> Strand<'m> {
+        // With room for what an iteration adds.
+        let mut path = String::with_capacity(self.path.len() + 12);
+        path.push_str(&self.path);
         Strand {
             machine: self.machine,
             scope: scope.clone(),
-            path: self.path.clone(),
+            path,
             undos: Vec::new(),
             account: self.account.clone(),
             emits: 0,

@@ -221,7 +221,7 @@ impl Ending {
 
 impl<'m> Job<'m> {
     /// A step's job before its expressions are evaluated.
-    fn of_step(machine: &Machine<'m>, step: &'m Step, path: Text) -> Self {
+    pub(super) fn of_step(machine: &Machine<'m>, step: &'m Step, path: Text) -> Self {
         let tool = machine.signature(&step.action);
         Self {
             action: &step.action,

@@ -178,7 +178,7 @@ fn headings(document: &Document) -> Vec<String> {
     all.nodes()
         .iter()
         .filter(|node| !inside(node, &["nav", "footer", "aside", "dialog", "template"]))
-        .map(|node| squeeze(&node.text()))
+        .map(|node| squeeze(node.text()))
         .filter(|text| !text.is_empty())
         .collect()
 }
@@ -210,7 +210,7 @@ fn links(document: &Document, page: &Url) -> Vec<Link> {
 
 /// What a link says: its text, else what it is labelled, else what its picture shows.
 fn link_text(node: &NodeRef<'_>) -> String {
-    let text = squeeze(&node.text());
+    let text = squeeze(node.text());
     if !text.is_empty() {
         return text;
     }

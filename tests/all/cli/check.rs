@@ -30,7 +30,8 @@ fn standard_input_is_checked_and_mended() {
     let bench = Bench::new();
     bench.fed(&["check", "-"], DOUBLE).exits(0);
     bench.fed(&["check", "-"], "flow f( {").exits(1).says(&["<stdin>:1:"]);
-    let mended = bench.fed(&["check", "--fix", "-"], "flow f(a: bool, b: bool) -> bool {\n    return a && b\n}\n").exits(0);
+    let mended =
+        bench.fed(&["check", "--fix", "-"], "flow f(a: bool, b: bool) -> bool {\n    return a && b\n}\n").exits(0);
     assert_eq!(mended.out, "flow f(a: bool, b: bool) -> bool {\n    return a and b\n}\n");
 }
 
@@ -118,16 +119,28 @@ const MISTAKES: &[(&str, &str)] = &[
     ("extra field", "type P = { x: int }\nflow f() -> P {\n    return { x: 1, y: 2 }\n}"),
     ("missing field", "type P = { x: int, y: int }\nflow f() -> P {\n    return { x: 1 }\n}"),
     ("bad address", "flow f() {\n    step page = web.scrape(\"example.com\")\n}"),
-    ("not exhaustive", "type S = \"a\" | \"b\" | \"c\"\nfn f(s: S) -> int = match s {\n    \"a\" => 1,\n    \"b\" => 2,\n}"),
+    (
+        "not exhaustive",
+        "type S = \"a\" | \"b\" | \"c\"\nfn f(s: S) -> int = match s {\n    \"a\" => 1,\n    \"b\" => 2,\n}",
+    ),
     ("effect", "flow f(u: url) -> string {\n    let page = web.scrape(u)\n    return \"\"\n}"),
-    ("parallel", "flow f(u: url) -> int {\n    parallel {\n        step a = web.scrape(u)\n        step b = web.scrape(a.url)\n    }\n    return b.word_count\n}"),
+    (
+        "parallel",
+        "flow f(u: url) -> int {\n    parallel {\n        step a = web.scrape(u)\n        step b = web.scrape(a.url)\n    }\n    return b.word_count\n}",
+    ),
     ("shadowed", "flow f(a: int) -> int {\n    let a = 2\n    return a\n}"),
     ("not a var", "flow f(a: int) -> int {\n    let b = a\n    set b = 2\n    return b\n}"),
-    ("recursion", "flow f(a: int) -> int {\n    step b = g(a)\n    return b\n}\nflow g(a: int) -> int {\n    step b = f(a)\n    return b\n}"),
+    (
+        "recursion",
+        "flow f(a: int) -> int {\n    step b = g(a)\n    return b\n}\nflow g(a: int) -> int {\n    step b = f(a)\n    return b\n}",
+    ),
     ("unreachable", "flow f(a: int) -> int {\n    return a\n    let b = 2\n}"),
     ("no return", "flow f(a: int) -> int {\n    if a > 1 {\n        return 1\n    }\n}"),
     ("unused", "flow f(a: int) -> int {\n    let unused = 2\n    return a\n}"),
-    ("deep difference", "type P = { list: list<{ name: string, tags: list<string> }> }\nflow f() -> P {\n    return { list: [{ name: \"a\", tags: [1] }] }\n}"),
+    (
+        "deep difference",
+        "type P = { list: list<{ name: string, tags: list<string> }> }\nflow f() -> P {\n    return { list: [{ name: \"a\", tags: [1] }] }\n}",
+    ),
 ];
 
 #[test]

@@ -2,8 +2,8 @@
 
 mod basics;
 mod check;
-mod run;
 mod rest;
+mod run;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -63,8 +63,7 @@ impl Bench {
     fn fed(&self, args: &[&str], text: &str) -> Ended {
         use std::io::Write;
         let mut command = self.command(args);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         Ended::from(child.wait_with_output().unwrap())
     }

@@ -54,13 +54,20 @@ fn tests_of_a_file_with_errors_do_not_run() {
 fn files_are_laid_out_or_only_compared() {
     let bench = Bench::with("f.flow", "flow f( a:int )->int{return a+1}\n").file("g.flow", "flow g( {\n");
     let check = bench.flowc(&["fmt", "--check", "f.flow"]).exits(1);
-    assert!(check.out.contains("-flow f( a:int )->int{return a+1}") && check.out.contains("+    return a + 1"), "{}", check.out);
+    assert!(
+        check.out.contains("-flow f( a:int )->int{return a+1}") && check.out.contains("+    return a + 1"),
+        "{}",
+        check.out
+    );
     bench.flowc(&["fmt", "f.flow"]).exits(0).says(&["1 file laid out"]);
     assert_eq!(bench.read("f.flow"), "flow f(a: int) -> int {\n    return a + 1\n}\n");
     bench.flowc(&["fmt", "--check", "f.flow"]).exits(0);
     bench.flowc(&["fmt", "g.flow"]).exits(1);
     assert_eq!(bench.read("g.flow"), "flow g( {\n", "what cannot be read is left alone");
-    assert_eq!(bench.fed(&["fmt", "-"], "flow f( )->int{return 1}").exits(0).out, "flow f() -> int {\n    return 1\n}\n");
+    assert_eq!(
+        bench.fed(&["fmt", "-"], "flow f( )->int{return 1}").exits(0).out,
+        "flow f() -> int {\n    return 1\n}\n"
+    );
 }
 
 #[test]

@@ -33,10 +33,10 @@ fn input_comes_from_a_file_or_a_pipe_and_flags_win() {
 fn input_that_does_not_fit_exits_with_2_and_names_each_field() {
     let bench = Bench::with("double.flow", DOUBLE);
     bench.flowc(&["run", "double.flow"]).exits(2).says(&["the input does not fit `double`", "`n`:", "--help"]);
-    bench.flowc(&["run", "double.flow", "--n", "many", "--loud=maybe"]).exits(2).says(&[
-        "`n`: expected int, found `many`",
-        "`loud`: expected bool, found `maybe`",
-    ]);
+    bench
+        .flowc(&["run", "double.flow", "--n", "many", "--loud=maybe"])
+        .exits(2)
+        .says(&["`n`: expected int, found `many`", "`loud`: expected bool, found `maybe`"]);
     let wrong = r#"{ "n": "x", "labels": [1], "extra": 2 }"#;
     bench.fed(&["run", "double.flow", "--input", "-"], wrong).exits(2).says(&["`n`:", "`labels`:", "`extra`:"]);
     bench.flowc(&["run", "double.flow", "--m", "1"]).exits(2).says(&["--m"]);
@@ -46,7 +46,9 @@ fn input_that_does_not_fit_exits_with_2_and_names_each_field() {
 fn help_lists_the_parameters() {
     let bench = Bench::with("double.flow", DOUBLE);
     let help = bench.flowc(&["run", "double.flow", "--help"]).exits(0).out;
-    for text in ["Doubles a number", "--n <INT>", "The number", "required", "list<string>", "default []", "--loud", "--events"] {
+    for text in
+        ["Doubles a number", "--n <INT>", "The number", "required", "list<string>", "default []", "--loud", "--events"]
+    {
         assert!(help.contains(text), "`{text}` is not in:\n{help}");
     }
     let help = bench.flowc(&["run", "--help"]).exits(0).out;

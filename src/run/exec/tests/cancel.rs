@@ -106,7 +106,8 @@ fn tangle(seed: &mut u64, depth: u32) -> Vec<Stmt> {
             6 => step(&name, repeat(2, Some((20, None)), inner(seed))),
             7 => {
                 let finally = Some(block([step(&format!("f{at}"), call(SLEEP, int(5))).stmt()]));
-                let handler = (next(seed) % 2 == 0).then(|| catch(tangle(seed, depth - 1).into_iter().map(renamed)));
+                let handler =
+                    (next(seed).is_multiple_of(2)).then(|| catch(tangle(seed, depth - 1).into_iter().map(renamed)));
                 let body = inner(seed);
                 stmts.push(statement(
                     &format!("do@{at}"),
@@ -116,14 +117,15 @@ fn tangle(seed: &mut u64, depth: u32) -> Vec<Stmt> {
             }
             _ => step(&name, leaf(seed)),
         };
-        let made = if next(seed) % 3 == 0 { named(made.undone_by(&name), "u") } else { made };
-        let made = if next(seed) % 4 == 0 {
+        let made = if next(seed).is_multiple_of(3) { named(made.undone_by(&name), "u") } else { made };
+        let made = if next(seed).is_multiple_of(4) {
             made.retried(1).with(|step| step.retry.as_mut().unwrap().on = vec![ErrorKind::Tool, ErrorKind::Timeout])
         } else {
             made
         };
-        let made = if next(seed) % 5 == 0 { made.timed(30) } else { made };
-        let made = if next(seed) % 2 == 0 { made.with(|step| step.guard = Some(Guard::Outcome)) } else { made };
+        let made = if next(seed).is_multiple_of(5) { made.timed(30) } else { made };
+        let made =
+            if next(seed).is_multiple_of(2) { made.with(|step| step.guard = Some(Guard::Outcome)) } else { made };
         stmts.push(made.stmt());
     }
     stmts

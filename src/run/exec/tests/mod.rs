@@ -3,6 +3,43 @@
 
 mod build;
 mod cancel;
+mod engine;
 mod forms;
 mod steps;
 mod undo;
+
+/// What waits for something should be small: a wide fan-out has one of these for each branch.
+#[tokio::test]
+async fn futures_are_small() {
+    use crate::value::Value;
+    let program = build::program([build::flow("main", [])]);
+    let (engine, _) = build::engine(crate::run::Limits::default());
+    let run = crate::run::handle::Shared {
+        id: "x".into(),
+        log: crate::run::journal::Log::new("x".into(), None),
+        cancel: tokio_util::sync::CancellationToken::new(),
+    };
+    let name = "main".into();
+    let machine = super::Machine::new(&program, &[], &engine.shared, &run, &name, jiff::Timestamp::UNIX_EPOCH, None);
+    let mut strand = machine.strand();
+    let step = build::step("a", build::call(build::ECHO, build::int(1)));
+    let mut job = super::step::Job::of_step(&machine, &step, "a".into());
+    let mut tally = super::retry::Tally { began: machine.began, attempts: 1, spent: crate::run::Usage::default() };
+    let label = "a".into();
+    let block = build::block([]);
+    let event = size_of::<crate::run::Event>();
+    let strand_size = size_of::<super::Strand<'_>>();
+    let block = size_of_val(&*super::block::block(&mut strand, &mut [], &block));
+    let attempts = size_of_val(&super::retry::attempts(&mut strand, &mut [], &mut job));
+    let tool = size_of_val(&super::call::tool(&strand, &job, 0, Value::Null, &label, &mut tally));
+    let sizes = [
+        ("event", event, 192),
+        ("strand", strand_size, 96),
+        ("block", block, 1536),
+        ("job with its attempts", attempts, 1024),
+        ("tool call", tool, 640),
+    ];
+    for (what, size, most) in sizes {
+        assert!(size <= most, "a {what} takes {size} bytes, more than {most}");
+    }
+}
