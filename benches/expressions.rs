@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench expressions`
 
+#![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
+
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -58,7 +60,7 @@ fn rhai(bencher: Bencher<'_, '_>, script: &str, data: rhai::Dynamic) {
 
 /// The sum of the squares of a million ints: `xs.reduce(0, (sum, x) => sum + x * x % 7)`.
 mod reduce {
-    use super::*;
+    use super::{A, B, Bencher, BinaryOp, DATA, Expr, Value, binary, black_box, constant, method};
 
     const COUNT: i64 = 1_000_000;
 
@@ -86,7 +88,9 @@ mod reduce {
 
 /// Ten thousand records: `xs.filter(r => r.words > 500).map(r => { url: r.url, title: r.title, words: r.words * 2 })`.
 mod records {
-    use super::*;
+    use super::{
+        A, Arc, B, Bencher, BinaryOp, DATA, Expr, Record, Shape, Value, binary, black_box, constant, field, method,
+    };
 
     const COUNT: i64 = 10_000;
 
@@ -146,7 +150,7 @@ mod records {
 
 /// A hundred thousand strings of ten holes each.
 mod templates {
-    use super::*;
+    use super::{A, Bencher, BinaryOp, DATA, Expr, TemplatePart, Value, Write, binary, black_box, constant, method};
 
     const COUNT: i64 = 100_000;
 

@@ -24,7 +24,7 @@ pub(crate) enum Callee {
 /// What a tool, flow or function takes.
 #[derive(Debug)]
 pub(crate) struct Parameters {
-    /// `the tool `web.scrape`` and the like, for messages.
+    /// ``the tool `web.scrape` `` and the like, for messages.
     pub(crate) of: String,
     /// In declared order.
     pub(crate) list: Vec<Parameter>,

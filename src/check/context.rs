@@ -58,7 +58,7 @@ pub(crate) struct Checker<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Prev {
     /// Nothing, and why, as the end of a sentence: `` `prev` has nothing to stand for {why} ``: `at the start of a
-    /// block`, `in a parallel block`, `after a step with `else``.
+    /// block`, `in a parallel block`, ``after a step with `else` ``.
     Nothing(&'static str),
     /// The outcome of a plain step, which is known to have succeeded, by the step's id.
     Success(NodeId),

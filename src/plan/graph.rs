@@ -94,10 +94,10 @@ impl Drawing<'_> {
                     Some(self.choice("try", lanes))
                 }
                 // The value of `return step` stands in the box of the step already.
-                Stmt::Yield(value) => end("yield", value, names, pending),
-                Stmt::Return(value) => end("return", value, names, pending),
-                Stmt::Fail { message, .. } => end("fail", message, names, None),
-                Stmt::Refail { error, .. } => end("fail", error, names, None),
+                Stmt::Yield(value) => Some(end("yield", value, names, pending)),
+                Stmt::Return(value) => Some(end("return", value, names, pending)),
+                Stmt::Fail { message, .. } => Some(end("fail", message, names, None)),
+                Stmt::Refail { error, .. } => Some(end("fail", error, names, None)),
                 Stmt::Break => Some(leaf(NodeKind::End, "break".into(), String::new())),
                 Stmt::Continue => Some(leaf(NodeKind::End, "continue".into(), String::new())),
                 Stmt::Emit(_) | Stmt::Mock(_) | Stmt::Assert(_) => None,
@@ -267,10 +267,10 @@ fn leaf(kind: NodeKind, label: String, detail: String) -> Node {
     Node { kind, label, detail, lanes: Vec::new() }
 }
 
-fn end(word: &str, value: &Expr, names: &Names, of_step: Option<u32>) -> Option<Node> {
+fn end(word: &str, value: &Expr, names: &Names, of_step: Option<u32>) -> Node {
     let of_step = matches!((value, of_step), (Expr::Slot(slot), Some(step)) if *slot == step);
     let label = if of_step { word.to_owned() } else { format!("{word} {}", names.say(value)) };
-    Some(leaf(NodeKind::End, label, String::new()))
+    leaf(NodeKind::End, label, String::new())
 }
 
 fn described(pattern: &Pattern, names: &mut Names) -> String {

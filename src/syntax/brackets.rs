@@ -498,7 +498,7 @@ impl<'a> Scanner<'a> {
                 self.pop();
             }
             None if kind != Kind::Brace && inside.last().is_some_and(|open| open.kind != Kind::Brace) => {
-                self.wrong_kind(kind)
+                self.wrong_kind(kind);
             }
             None => self.stray(kind),
         }

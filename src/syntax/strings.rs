@@ -183,7 +183,7 @@ fn unit_start(text: &str) -> usize {
         match byte {
             b'0'..=b'9' | b'_' | b'.' => at += 1,
             b'e' | b'E' if digit(at + 1) || (matches!(bytes.get(at + 1), Some(b'+' | b'-')) && digit(at + 2)) => {
-                at += 2
+                at += 2;
             }
             _ => break,
         }

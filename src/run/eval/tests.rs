@@ -242,7 +242,7 @@ fn build(plan: &Plan, free: u32) -> Expr {
             vec![build(start)],
             Some((
                 vec![free, free + 1],
-                binary(BinaryOp::Add, binary(BinaryOp::Mul, Expr::Slot(free + 0), Expr::Slot(free + 1)), build(body)),
+                binary(BinaryOp::Add, binary(BinaryOp::Mul, Expr::Slot(free), Expr::Slot(free + 1)), build(body)),
             )),
         ),
         Plan::MapSum(body) => {
