@@ -128,8 +128,9 @@ pub(super) const METHODS: &[Method] = &[
     Method {
         id: "record.merge",
         signature: "record.merge(other: record) -> record",
-        doc: "The fields of both; where both have a field, the other's counts. The same as `{ ...this, ...other }`.",
-        examples: &["{ a: 1, b: 2 }.merge({ b: 3 }) == { a: 1, b: 3 }"],
+        doc: "The fields of both; where both have a field, the other's counts, unless it is null. The same as \
+              `{ ...this, ...other }`.",
+        examples: &["{ a: 1, b: 2 }.merge({ b: 3 }) == { a: 1, b: 3 }", "{ a: 1 }.merge({ a: null }) == { a: 1 }"],
         bare: false,
         run: merge,
     },
@@ -213,9 +214,14 @@ fn merge(mine: Value, args: &[Value], cx: &mut dyn Callback) -> Outcome {
         merged.extend(other.iter().map(|(key, value)| (key.clone(), value.clone())));
         return Ok(map(merged));
     }
-    let both = Entries::of(&mine)?.iter().chain(other.iter()).map(|(key, value)| (key.clone(), value.clone()));
-    // Later entries of the same name take the place of earlier ones.
-    Ok(Value::record(both.collect::<Map>()))
+    let mut both: Map = Entries::of(&mine)?.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    for (name, value) in other.iter() {
+        // Absent and null are one: neither replaces what is there.
+        if !value.is_null() || !both.contains_key(name) {
+            both.insert(name.clone(), value.clone());
+        }
+    }
+    Ok(Value::record(both))
 }
 
 fn select(whole: &Value, args: &[Value], wanted: bool, cx: &mut dyn Callback) -> Outcome {

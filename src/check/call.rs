@@ -109,8 +109,13 @@ impl Checker<'_> {
         // Schemas first: they say what the type parameters of the others are.
         for schemas in [true, false] {
             for (param, arg) in to.list.iter().zip(&placed) {
-                let Some(arg) = arg.and_then(|at| args.get(at as usize)) else { continue };
                 let generic = param.ty.is_generic();
+                let Some(arg) = arg.and_then(|at| args.get(at as usize)) else {
+                    if generic && param.required {
+                        param.ty.bind(&Type::Error, &mut bound);
+                    }
+                    continue;
+                };
                 if schemas == (generic && matches!(param.ty.without_null(), Type::Schema(_))) {
                     self.argument(param, generic, &arg.value, &mut bound);
                 }
@@ -130,7 +135,10 @@ impl Checker<'_> {
         let found = self.infer(value, Some(&hint));
         param.ty.bind(&found, bound);
         let wanted = param.ty.substitute(bound, &Type::Json);
-        self.fit(value, &found, &wanted, &role);
+        if self.fit(value, &found, &wanted, &role) == Type::Error {
+            // It has been said: what its type parameters stand for is not asked again.
+            param.ty.bind(&Type::Error, bound);
+        }
     }
 
     /// Infers arguments that belong to nothing known, so that what stands in them is checked all the same.

@@ -38,7 +38,8 @@ impl Checker<'_> {
             let fits = self.check_pattern(pattern, &matching.subject, Some(&left), alone);
             let narrowed = if fits { self.take(pattern, &left) } else { Type::Error };
             self.bind(pattern, &narrowed, alone);
-            left = self.leave_over(pattern, &left);
+            let binds_wrongly = !alone && matches!(pattern.kind, PatternKind::Bind(_));
+            left = if binds_wrongly { Type::Error } else { self.leave_over(pattern, &left) };
             taken.push(narrowed);
         }
         if let Some(place) = &matching.place {

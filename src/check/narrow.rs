@@ -176,7 +176,7 @@ impl Checker<'_> {
     fn is_test(&mut self, value: &Expr, ty: &TypeExpr) -> Facts {
         let found = self.infer(value, None);
         let wanted = self.resolve_type(ty);
-        if found == Type::Error || wanted == Type::Error {
+        if matches!(found, Type::Error | Type::Never) || wanted == Type::Error {
             return Facts::default();
         }
         let always = match () {
@@ -285,7 +285,8 @@ impl Checker<'_> {
     /// The facts that follow from a place being of a type: that it is, and what holds it is of a kind that allows it.
     pub(crate) fn facts_of(&self, place: &Place, ty: Type) -> Vec<Fact> {
         let mut facts = Vec::new();
-        if ty == Type::Error {
+        // Where it cannot be, nothing is said of it: what is wrong there is said as if the condition were not.
+        if matches!(ty, Type::Error | Type::Never) {
             return facts;
         }
         let mut inner = ty.clone();

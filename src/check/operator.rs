@@ -88,8 +88,9 @@ impl Checker<'_> {
         let mut whole = first.span;
         let mut converted = false;
         for (op, span, right_expr) in rest {
-            let is_list = matches!(left, Type::List(_));
-            let right = self.infer(right_expr, list_hint.or(is_list.then_some(&left)));
+            // Plain items make a list wider; others say what form those they are joined with should have.
+            let form = matches!(&left, Type::List(of) if !is_plain(of)).then_some(&left);
+            let right = self.infer(right_expr, list_hint.or(form));
             whole = whole.to(right_expr.span);
             let result = match result(*op, &left, &right) {
                 Some(result) => result,
@@ -288,6 +289,11 @@ fn result(op: BinaryOp, left: &Type, right: &Type) -> Option<Type> {
         (BinaryOp::Mul, Duration, number) | (BinaryOp::Mul, number, Duration) if is_number(&number) => Duration,
         _ => return None,
     })
+}
+
+/// Whether a type has but one way to be written.
+fn is_plain(ty: &Type) -> bool {
+    matches!(ty, Type::Int | Type::Float | Type::Bool | Type::String | Type::Never | Type::Null)
 }
 
 fn is_number(ty: &Type) -> bool {

@@ -267,7 +267,7 @@ impl Checker<'_> {
             }
             Type::Json => {
                 let ty = self.infer(index, None);
-                if !ty.fits(&Type::union([Type::Int, Type::String, Type::Json])) {
+                if ty != Type::Json && !ty.fits(&Type::union([Type::Int, Type::String])) {
                     self.expect_index_of_json(index, &ty);
                 }
                 Type::Json

@@ -31,7 +31,9 @@ impl Checker<'_> {
     /// `[a, ...b]`
     pub(crate) fn list(&mut self, expr: &Expr, items: &[ListItem], hint: Option<&Type>) -> Type {
         let wanted = hint.and_then(|hint| one_of_form(hint, |member| matches!(member, Type::List(_))));
-        if let Some(list @ Type::List(of)) = wanted {
+        if let Some(list @ Type::List(of)) = wanted
+            && **of != Type::Never
+        {
             for item in items {
                 match item {
                     ListItem::Value(value) => _ = self.expect(value, of, "an item of the list"),
@@ -392,11 +394,11 @@ fn fields_of(ty: &Type) -> Option<IndexMap<Text, Field>> {
     }
 }
 
-/// Puts a field over what is there: one that may be absent leaves what it would replace.
+/// Puts a field over what is there: one that is absent or null leaves what it would replace.
 pub(crate) fn overlay(fields: &mut IndexMap<Text, Field>, name: &Text, field: Field) {
     match fields.get_mut(name) {
-        Some(under) if field.optional => {
-            under.ty = under.ty.clone().join(field.ty);
+        Some(under) if field.optional || field.ty.allows_null() => {
+            under.ty = under.ty.clone().join(field.ty.without_null());
         }
         Some(under) => *under = field,
         None => _ = fields.insert(name.clone(), field),

@@ -1,5 +1,6 @@
 //! `flowc demo`: serves a small site on this machine and compares its pages, of which one fails and one never answers.
 
+use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,11 +127,11 @@ fn show(value: &Value) {
     let mut page = format!("\n**The longest:** {}\n", text(value.get("longest")));
     let headings: Vec<&str> = list("common_headings").iter().filter_map(Value::as_str).collect();
     if !headings.is_empty() {
-        page.push_str(&format!("\n**Headings that several have:** {}\n", headings.join(", ")));
+        let _ = writeln!(page, "\n**Headings that several have:** {}", headings.join(", "));
     }
     page.push_str("\n**Not read:**\n\n");
     for failed in list("unreadable") {
-        page.push_str(&format!("- {}: {}\n", text(failed.get("url")), text(failed.get("reason"))));
+        let _ = writeln!(page, "- {}: {}", text(failed.get("url")), text(failed.get("reason")));
     }
     out_raw(markdown::draw(&page, columns(), &paint_out()));
 }

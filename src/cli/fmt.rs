@@ -1,5 +1,6 @@
 //! `flowc fmt`: the one way a file is laid out.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use similar::{ChangeTag, TextDiff};
@@ -85,7 +86,7 @@ fn diff(file: &SourceFile, text: &str) -> String {
         paint().bold().apply_to(format!("+++ {}", file.name()))
     );
     for hunk in changes.unified_diff().context_radius(2).iter_hunks() {
-        shown.push_str(&format!("{}\n", paint().cyan().apply_to(hunk.header())));
+        let _ = writeln!(shown, "{}", paint().cyan().apply_to(hunk.header()));
         for change in hunk.iter_changes() {
             let line = change.value().trim_end_matches('\n');
             let line = match change.tag() {
@@ -93,8 +94,7 @@ fn diff(file: &SourceFile, text: &str) -> String {
                 ChangeTag::Insert => paint().green().apply_to(format!("+{line}")).to_string(),
                 ChangeTag::Equal => format!(" {line}"),
             };
-            shown.push_str(&line);
-            shown.push('\n');
+            let _ = writeln!(shown, "{line}");
         }
     }
     shown

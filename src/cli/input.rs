@@ -158,8 +158,7 @@ impl Given {
                 texts = vec!["false".to_owned()];
             }
             for pair in pairs {
-                if let Some((name, value)) = pair.split_once('=').filter(|(name, _)| *name == param.name) {
-                    debug_assert!(!name.is_empty());
+                if let Some((_, value)) = pair.split_once('=').filter(|(name, _)| *name == param.name) {
                     texts.push(value.to_owned());
                 }
             }

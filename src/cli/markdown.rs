@@ -1,6 +1,8 @@
 //! Markdown for a terminal: the little of it that our own pages use: headings, paragraphs, lists, fenced code, tables,
 //! `code` and **strong** words.
 
+use std::fmt::Write;
+
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use console::{Style, measure_text_width};
 
@@ -19,7 +21,7 @@ pub(super) fn draw(page: &str, columns: usize, style: &Style) -> String {
             draw_code(&mut out, &code, fence, style);
         } else if let Some(heading) = bare.strip_prefix('#') {
             let heading = heading.trim_start_matches('#').trim();
-            out.push_str(&format!("{}\n", style.clone().bold().underlined().apply_to(heading)));
+            let _ = writeln!(out, "{}", style.clone().bold().underlined().apply_to(heading));
         } else if bare.starts_with('|') {
             let mut rows = vec![bare];
             rows.extend(std::iter::from_fn(|| lines.next_if(|line| line.trim().starts_with('|'))).map(str::trim));
@@ -83,12 +85,12 @@ fn continues(line: &str) -> bool {
 
 fn draw_code(out: &mut String, code: &[&str], fence: &str, style: &Style) {
     let (bar, word) = match fence {
-        "flow,wrong" => (style.clone().red(), "wrong"),
+        _ if fence.contains(",wrong") => (style.clone().red(), "wrong"),
         "flow" => (style.clone().green(), ""),
         _ => (style.clone().dim(), ""),
     };
     if !word.is_empty() {
-        out.push_str(&format!("  {} {}\n", bar.apply_to("┃"), bar.apply_to(word)));
+        let _ = writeln!(out, "  {} {}", bar.apply_to("┃"), bar.apply_to(word));
     }
     for line in code {
         out.push_str(format!("  {} {line}", bar.apply_to("┃")).trim_end());

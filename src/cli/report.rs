@@ -141,9 +141,12 @@ impl Gathered {
             }
             let mut diagnostic = diagnostic.clone();
             diagnostic.span = moved(diagnostic.span);
-            diagnostic.labels.iter_mut().for_each(|label| label.span = moved(label.span));
-            let edits = diagnostic.fixes.iter_mut().flat_map(|fix| &mut fix.edits);
-            edits.for_each(|edit| edit.span = moved(edit.span));
+            for label in &mut diagnostic.labels {
+                label.span = moved(label.span);
+            }
+            for edit in diagnostic.fixes.iter_mut().flat_map(|fix| &mut fix.edits) {
+                edit.span = moved(edit.span);
+            }
             self.list.push(diagnostic);
         }
     }

@@ -32,7 +32,8 @@ pub enum Expr {
         /// Its values.
         values: Vec<Expr>,
     },
-    /// A record with spreads: later fields win. The result has exactly the names of the shape, null where absent.
+    /// A record with spreads: later fields win, but a spread field that is null leaves what is there. The result has
+    /// exactly the names of the shape, null where absent.
     Spread {
         /// The names of the result.
         #[serde(with = "shape")]

@@ -27,6 +27,7 @@ impl<'a> Args<'a> {
     }
 
     /// A flag; false where it is left out.
+    #[cfg(feature = "http")]
     pub(crate) fn flag(self, name: &str) -> Result<bool, ToolError> {
         self.get(name).map_or(Ok(false), |value| value.as_bool().ok_or_else(|| misfit(name, "a bool", value.kind())))
     }
@@ -44,6 +45,7 @@ impl<'a> Args<'a> {
     }
 
     /// A map of texts; empty where it is left out.
+    #[cfg(feature = "http")]
     pub(crate) fn texts(self, name: &str) -> Result<Vec<(&'a str, &'a str)>, ToolError> {
         let entry = |key: &'a str, value: &'a Value| {
             value

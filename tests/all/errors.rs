@@ -102,3 +102,39 @@ fn analysis(text: &str, padded: bool) -> Analysis {
 fn rendered(found: Analysis) -> String {
     flowc::compile::Diagnostics { sources: found.sources, list: found.diagnostics }.to_string()
 }
+
+/// `docs/errors/index.md` lists the codes of the registry. `FLOW_UPDATE=1` writes it anew.
+#[test]
+fn the_index_lists_every_code() {
+    use std::fmt::Write;
+    let mut page = String::from(
+        "# Errors\n\n<!-- Generated from the registry of codes by tests/all/errors.rs: FLOW_UPDATE=1 writes it anew. -->\n\n\
+         Every mistake that the checker finds has a code, which never changes its meaning. `flowc explain CODE` prints its page.\n",
+    );
+    let mut range = "";
+    for code in CODES {
+        let this = code.id.get(..3).unwrap_or_default();
+        if this != range {
+            range = this;
+            let title = RANGES.iter().find(|(id, _)| *id == range).map(|(_, title)| *title);
+            let _ = write!(page, "\n## {}\n\n", title.unwrap_or_else(|| panic!("name the range of {}", code.id)));
+        }
+        let _ = writeln!(page, "- [{id}]({id}.md): {}", code.title, id = code.id);
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors/index.md");
+    if std::env::var_os("FLOW_UPDATE").is_some() {
+        std::fs::write(&path, &page).expect("the page can be written");
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), page, "FLOW_UPDATE=1 writes it anew");
+}
+
+const RANGES: [(&str, &str); 8] = [
+    ("E01", "Text and syntax"),
+    ("E02", "Names"),
+    ("E03", "Types"),
+    ("E04", "Control flow"),
+    ("E05", "Effects and concurrency"),
+    ("E06", "Safety"),
+    ("W07", "Warnings"),
+    ("E08", "Settings"),
+];

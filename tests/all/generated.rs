@@ -90,6 +90,22 @@ impl Ty {
     }
 }
 
+impl std::fmt::Display for Ty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ty::Int => f.write_str("int"),
+            Ty::Float => f.write_str("float"),
+            Ty::Bool => f.write_str("bool"),
+            Ty::Str => f.write_str("string"),
+            Ty::Word => f.write_str("Word"),
+            Ty::List(of) => write!(f, "list<{of}>"),
+            Ty::Map(of) => write!(f, "map<{of}>"),
+            Ty::Record(number) => write!(f, "R{number}"),
+            Ty::Optional(of) => write!(f, "{of}?"),
+        }
+    }
+}
+
 /// The members of [`Ty::Word`].
 const WORDS: [&str; 3] = ["red", "green", "blue"];
 
@@ -141,7 +157,7 @@ impl Generator {
         for number in 0..self.choose(3) {
             let fields: Vec<(String, Ty)> =
                 (0..=self.choose(3)).map(|field| (format!("f{field}"), self.ty(2))).collect();
-            let shown: Vec<String> = fields.iter().map(|(name, ty)| format!("{name}: {}", self.show(ty))).collect();
+            let shown: Vec<String> = fields.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
             let _ = writeln!(out, "type R{number} = {{ {} }}\n", shown.join(", "));
             self.records.push(fields);
         }
@@ -151,11 +167,10 @@ impl Generator {
         }
         self.in_flow = true;
         let result = self.ty(2);
-        let _ = writeln!(out, "flow main() -> {} {{", self.show(&result));
+        let _ = writeln!(out, "flow main() -> {result} {{");
         out.push_str(&self.body(&result, 1, 3));
         out.push_str("}\n");
         for (number, ty) in self.identities.iter().enumerate() {
-            let ty = self.show(ty);
             let _ = writeln!(out, "\nfn as_{number}(value: {ty}) -> {ty} = value");
         }
         out
@@ -165,9 +180,9 @@ impl Generator {
         let name = self.name("fn_");
         let params: Vec<(String, Ty)> = (0..=self.choose(2)).map(|_| (self.name("p"), self.ty(1))).collect();
         let result = self.ty(2);
-        let shown: Vec<String> = params.iter().map(|(name, ty)| format!("{name}: {}", self.show(ty))).collect();
+        let shown: Vec<String> = params.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
         self.locals.clone_from(&params);
-        let head = format!("fn {name}({}) -> {}", shown.join(", "), self.show(&result));
+        let head = format!("fn {name}({}) -> {result}", shown.join(", "));
         let text = if self.choose(2) == 0 {
             format!("{head} = {}\n\n", self.expr(&result, 3))
         } else {
@@ -193,20 +208,6 @@ impl Generator {
                 other => Ty::Optional(Box::new(other)),
             },
             number => simple[number % simple.len()].clone(),
-        }
-    }
-
-    fn show(&self, ty: &Ty) -> String {
-        match ty {
-            Ty::Int => "int".to_owned(),
-            Ty::Float => "float".to_owned(),
-            Ty::Bool => "bool".to_owned(),
-            Ty::Str => "string".to_owned(),
-            Ty::Word => "Word".to_owned(),
-            Ty::List(of) => format!("list<{}>", self.show(of)),
-            Ty::Map(of) => format!("map<{}>", self.show(of)),
-            Ty::Record(number) => format!("R{number}"),
-            Ty::Optional(of) => format!("{}?", self.show(of)),
         }
     }
 
@@ -247,7 +248,7 @@ impl Generator {
                 let ty = self.ty(1);
                 let value = self.expr(&ty, 2);
                 let name = self.name("v");
-                let text = format!("{pad}var {name}: {} = {value}\n", self.show(&ty));
+                let text = format!("{pad}var {name}: {ty} = {value}\n");
                 self.locals.push((name.clone(), ty.clone()));
                 self.vars.push((name, ty));
                 text
@@ -261,7 +262,7 @@ impl Generator {
                 let ty = self.ty(2);
                 let value = self.expr(&ty, 3);
                 let name = self.name("v");
-                let text = format!("{pad}let {name}: {} = {value}\n", self.show(&ty));
+                let text = format!("{pad}let {name}: {ty} = {value}\n");
                 self.locals.push((name, ty));
                 text
             }

@@ -13,8 +13,8 @@ use flowc::run::{EventKind, Limits};
 use flowc::source::{DiskLoader, SourceFile};
 use flowc::tools::standard;
 
-fn spec_files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/spec/run");
+fn flow_files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -31,8 +31,17 @@ fn compiled(path: &Path) -> Result<Arc<Program>, String> {
 
 #[test]
 fn the_tests_of_every_spec_file_pass() {
+    all_pass("tests/spec/run");
+}
+
+#[test]
+fn the_tests_of_every_example_pass() {
+    all_pass("examples");
+}
+
+fn all_pass(folder: &str) {
     let mut wrong = String::new();
-    for path in spec_files() {
+    for path in flow_files(folder) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let program = match compiled(&path) {
             Ok(program) => program,

@@ -118,16 +118,25 @@ fn what_is_too_deep_or_too_large_is_refused_at_once() {
 fn long_chains_do_not_grow_the_stack() {
     let chains = [
         format!("1{}", " + 1".repeat(20_000)),
-        format!("a{}", ".b(c)".repeat(10_000)),
+        format!("a{}", ".b(c)".repeat(64)),
         format!("{}true", "not ".repeat(20_000)),
         format!("{}1", "- not ".repeat(10_000)),
-        format!("a{}", " as int".repeat(10_000)),
+        format!("a{}", " as int".repeat(64)),
         format!("if a then b{} else c", " else if a then b".repeat(5_000)),
     ];
     for chain in chains {
         let source = SourceFile::new("chain", format!("fn f() = {chain}"));
         assert!(parsed(&source).diagnostics.is_empty(), "{}", source.text().get(..60).unwrap_or_default());
         assert!(format(&source).is_ok());
+    }
+    // What nests once it is lowered is bounded like nesting.
+    for chain in ["a".to_owned() + &".b(c)".repeat(10_000), "a".to_owned() + &" as int".repeat(10_000)] {
+        let codes: Vec<&str> = parsed(&SourceFile::new("chain", format!("fn f() = {chain}")))
+            .diagnostics
+            .iter()
+            .map(|one| one.code.id)
+            .collect();
+        assert_eq!(codes, ["E0104"]);
     }
 }
 

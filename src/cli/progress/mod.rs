@@ -131,8 +131,7 @@ impl Progress {
         let canvas = Canvas {
             columns: usize::from(columns).clamp(20, 100),
             lines: usize::from(lines).saturating_sub(1).max(5),
-            // The picture is for a person, now: the one place where a run is measured against the wall.
-            #[allow(clippy::disallowed_methods)]
+            #[allow(clippy::disallowed_methods, reason = "the picture is for a person who watches now")]
             now: Timestamp::now(),
             tick: self.tick,
             paint: paint(),

@@ -18,7 +18,6 @@ pub(super) fn line(event: &Event, tree: &Tree) -> Option<String> {
         EventKind::StepStarted { path, items: Some(items), attempt: 1, .. } => {
             format!("started    {}, {}", named(path), count(*items as usize, "item"))
         }
-        EventKind::StepStarted { .. } => return None,
         EventKind::StepRetrying { path, error, wait_ms, .. } => {
             format!("retrying   {} in {}: {}: {}", named(path), took(wait_ms), error.kind, one_line(&error.message))
         }
@@ -39,6 +38,9 @@ pub(super) fn line(event: &Event, tree: &Tree) -> Option<String> {
         }
         EventKind::Emitted { path, value } => format!("emitted    {path}: {}", value.to_json_text()),
         EventKind::RunWaiting { path, reason } => format!("waiting    {}: {reason}", named(path)),
-        EventKind::RunCompleted { .. } | EventKind::RunFailed { .. } | EventKind::RunCancelled { .. } => return None,
+        EventKind::StepStarted { .. }
+        | EventKind::RunCompleted { .. }
+        | EventKind::RunFailed { .. }
+        | EventKind::RunCancelled { .. } => return None,
     })
 }

@@ -110,12 +110,7 @@ pub(super) struct Fan {
 }
 
 impl Tree {
-    /// The node at a place.
-    pub(super) fn node(&self, at: usize) -> Option<&Node> {
-        self.nodes.get(at)
-    }
-
-    /// The nodes at some places, with these.
+    /// The nodes at some places, with the places.
     pub(super) fn nodes<'a>(&'a self, places: &'a [usize]) -> impl DoubleEndedIterator<Item = (usize, &'a Node)> {
         places.iter().filter_map(|at| Some((*at, self.nodes.get(*at)?)))
     }
@@ -181,7 +176,7 @@ impl Tree {
                 self.settle(path, State::Cancelled, Some(*duration_ms), Some("cancelled".to_owned()));
             }
             EventKind::RunWaiting { path, reason } => {
-                self.change(path, |node| node.note = format!("waits for {reason}"))
+                self.change(path, |node| node.note = format!("waits for {reason}"));
             }
             EventKind::Emitted { .. } => {}
             EventKind::RunCompleted { duration_ms, .. } => self.finish(State::Completed, *duration_ms),

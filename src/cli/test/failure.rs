@@ -76,14 +76,12 @@ fn compare(left: &Value, right: &Value) -> String {
 /// A text as its lines, anything else as JSON with the fields of records in order of name, so that only what differs
 /// is shown.
 fn long(value: &Value) -> String {
-    match value.as_str() {
-        Some(text) => format!("{text}\n"),
-        None => {
-            let mut json = serde_json::Value::from(value);
-            json.sort_all_objects();
-            format!("{}\n", report::pretty(&json))
-        }
+    if let Some(text) = value.as_str() {
+        return format!("{text}\n");
     }
+    let mut json = serde_json::Value::from(value);
+    json.sort_all_objects();
+    format!("{}\n", report::pretty(&json))
 }
 
 fn indent(text: &str) -> String {

@@ -108,6 +108,11 @@ impl<'e> Cx<'e> {
         if let Some(value) = peek(self.host, expr, frame) {
             return Ok(value.clone());
         }
+        self.deeper(expr, frame)
+    }
+
+    /// The value of an expression that `peek` cannot read.
+    fn deeper(&mut self, expr: &Expr, frame: &mut [Value]) -> Evaluated {
         self.spend(1)?;
         if self.depth == MAX_DEPTH {
             return Err(too_deep());
@@ -163,7 +168,7 @@ impl<'e> Cx<'e> {
     fn with(&mut self, expr: &Expr, frame: &mut [Value], make: impl FnOnce(&Value) -> Value) -> Evaluated {
         match peek(self.host, expr, frame) {
             Some(value) => Ok(make(value)),
-            None => Ok(make(&self.eval(expr, frame)?)),
+            None => Ok(make(&self.deeper(expr, frame)?)),
         }
     }
 
@@ -171,7 +176,7 @@ impl<'e> Cx<'e> {
     fn holds(&mut self, condition: &Expr, frame: &mut [Value]) -> Evaluated<bool> {
         match peek(self.host, condition, frame) {
             Some(value) => value.as_bool().ok_or_else(|| odd(value, "a bool")),
-            None => match self.eval(condition, frame)? {
+            None => match self.deeper(condition, frame)? {
                 Value::Bool(bool) => Ok(bool),
                 other => Err(odd(&other, "a bool")),
             },

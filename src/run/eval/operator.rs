@@ -25,18 +25,18 @@ impl Cx<'_> {
         match (peek(host, left, frame), peek(host, right, frame)) {
             (Some(a), Some(b)) => self.apply(op, a, b, span),
             (Some(_), None) => {
-                let b = self.eval(right, frame)?;
+                let b = self.deeper(right, frame)?;
                 let a = peek(host, left, frame).unwrap_or(&NULL);
                 self.apply(op, a, &b, span)
             }
             (None, Some(_)) => {
-                let a = self.eval(left, frame)?;
+                let a = self.deeper(left, frame)?;
                 let b = peek(host, right, frame).unwrap_or(&NULL);
                 self.apply_onto(op, a, b, span)
             }
             (None, None) => {
-                let a = self.eval(left, frame)?;
-                let b = self.eval(right, frame)?;
+                let a = self.deeper(left, frame)?;
+                let b = self.deeper(right, frame)?;
                 self.apply_onto(op, a, &b, span)
             }
         }
@@ -58,7 +58,7 @@ impl Cx<'_> {
             self.spend(1)?;
             let b = match peek(self.host, right, frame) {
                 Some(b) => b,
-                None => &self.eval(right, frame)?,
+                None => &self.deeper(right, frame)?,
             };
             result = self.apply_onto(*op, result, b, *span)?;
         }
@@ -68,7 +68,7 @@ impl Cx<'_> {
     fn append(&mut self, text: &mut String, right: &Expr, span: Span, frame: &mut [Value]) -> Evaluated<()> {
         let b = match peek(self.host, right, frame) {
             Some(b) => b,
-            None => &self.eval(right, frame)?,
+            None => &self.deeper(right, frame)?,
         };
         let part = b.as_str().ok_or_else(|| odd(b, "a string"))?;
         self.spend(1 + part.len() as u64 / 16)?;

@@ -47,7 +47,8 @@ impl Cx<'_> {
                 RecordPart::Field(at, value) => put(*at as usize, self.eval(value, frame)?),
                 RecordPart::Spread(record) => {
                     let record = self.eval(record, frame)?;
-                    for (name, value) in entries(&record) {
+                    // Absent and null are one: neither replaces what is there.
+                    for (name, value) in entries(&record).filter(|(_, value)| !value.is_null()) {
                         if let Some(at) = shape.index_of(name) {
                             put(at, value.clone());
                         }

@@ -53,7 +53,7 @@ impl Reference<'_> {
                         RecordPart::Spread(record) => {
                             let record = self.eval(record, frame)?;
                             for (name, value) in &mut all {
-                                if let Some(new) = record.get(name) {
+                                if let Some(new) = record.get(name).filter(|new| !new.is_null()) {
                                     *value = new.clone();
                                 }
                             }

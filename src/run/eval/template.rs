@@ -19,7 +19,7 @@ impl Cx<'_> {
                 TemplatePart::Text(part) => text.push_str(part),
                 TemplatePart::Hole(hole) => match peek(self.host, hole, frame) {
                     Some(value) => value.write_text(&mut text),
-                    None => self.eval(hole, frame)?.write_text(&mut text),
+                    None => self.deeper(hole, frame)?.write_text(&mut text),
                 },
             }
             self.room(text.len())?;

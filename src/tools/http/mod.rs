@@ -11,6 +11,7 @@ pub use client::{HttpClient, HttpConfig, MAX_REDIRECTS, Request, Response, USER_
 pub use failure::status_error;
 pub use guard::{AllowPrivate, Allowed, Guard, Refused};
 pub use request::Http;
+#[cfg(feature = "web")]
 pub(crate) use request::read_headers;
 pub use resolve::{Lookup, SystemLookup};
 pub use text::{decode, mime_type};
