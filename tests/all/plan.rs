@@ -91,7 +91,7 @@ fn what_a_flow_names_is_listed() {
         }
         "#,
     );
-    assert_eq!(plan.secrets, ["OTHER", "SHOP"]);
+    assert_eq!(plan.secrets, ["SHOP", "OTHER"]);
     assert_eq!(plan.hosts, ["shop.example"]);
     assert_eq!(plan.flows, ["helper"]);
     assert_eq!(plan.steps, 5);
