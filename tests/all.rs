@@ -43,3 +43,5 @@ mod tidy;
 mod tools;
 #[path = "all/tools_reference.rs"]
 mod tools_reference;
+#[path = "all/trees.rs"]
+mod trees;

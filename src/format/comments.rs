@@ -17,6 +17,9 @@ impl<'a> Printer<'a> {
     pub(super) fn comments_before(&mut self, offset: u32, last: &mut u32, lines: &mut Vec<Line>) {
         while let Some(comment) = self.comments.get(self.next).filter(|comment| comment.span.start < offset) {
             self.next += 1;
+            if self.kept.iter().any(|kept| kept.range().contains(&(comment.span.start as usize))) {
+                continue;
+            }
             let blank = self.has_blank(*last, comment.span.start);
             let doc = Doc::text(self.slice(comment.span).trim_end());
             lines.push(Line { blank, doc, comment: true });

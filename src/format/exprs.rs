@@ -139,7 +139,7 @@ impl<'a> Printer<'a> {
             PatternKind::Any => Doc::text("_"),
             PatternKind::Bind(name) => Doc::text(name.text.as_str()),
             PatternKind::Literal(literal) => self.literal(literal, pattern.span),
-            PatternKind::Is(ty) => Doc::concat([Doc::text("is "), self.ty(ty)]),
+            PatternKind::Is(ty) => Doc::concat([Doc::text("is "), self.member(ty)]),
             PatternKind::Record(fields) => self.pattern_fields(fields, pattern.span),
             PatternKind::Error => Doc::text(self.slice(pattern.span)),
         }

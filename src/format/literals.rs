@@ -4,7 +4,7 @@
 use super::Printer;
 use super::doc::Doc;
 use crate::source::Span;
-use crate::syntax::ast::{Expr, ExprKind, Literal, TemplatePart};
+use crate::syntax::ast::{Comment, Expr, ExprKind, Literal, TemplatePart};
 
 /// A piece of a string literal's source.
 enum Piece {
@@ -76,18 +76,18 @@ impl<'a> Printer<'a> {
     }
 
     fn hole(&mut self, value: &'a Expr, span: Span) -> String {
-        let before = self.next;
+        let within = |comment: &Comment| span.start <= comment.span.start && comment.span.start < span.end;
+        if self.comments.iter().skip(self.next).take_while(|comment| comment.span.start < span.end).any(within) {
+            // With a comment in it, a hole stays as it is.
+            self.kept.push(span);
+            return self.slice(span).to_owned();
+        }
+        // Comments that stand before the string are none of the hole's.
+        let next = std::mem::replace(&mut self.next, self.comments.len());
         let nested = std::mem::replace(&mut self.in_hole, true);
         let doc = self.expr(value);
         self.in_hole = nested;
-        let commented = self.comments.get(before).is_some_and(|comment| comment.span.start < span.end);
-        if doc.is_forced() || commented {
-            // With a comment in it, a hole stays as it is.
-            while self.comments.get(self.next).is_some_and(|comment| comment.span.start < span.end) {
-                self.next += 1;
-            }
-            return self.slice(span).to_owned();
-        }
+        self.next = next;
         braces(doc.flat_text().as_str())
     }
 

@@ -31,7 +31,7 @@ pub fn format(source: &SourceFile) -> Result<String, Vec<Diagnostic>> {
 /// as they are there. A tree that was built by other means has empty spans, and its literals are spelled from their
 /// values.
 pub fn format_tree(file: &File, text: &str) -> String {
-    let mut printer = Printer { text, comments: &file.comments, next: 0, in_hole: false };
+    let mut printer = Printer { text, comments: &file.comments, next: 0, in_hole: false, kept: Vec::new() };
     printer.file(file).render(WIDTH)
 }
 
@@ -43,6 +43,8 @@ struct Printer<'a> {
     next: usize,
     /// Whether what is printed stands in a string's hole: on one line.
     in_hole: bool,
+    /// What was copied from the source, its comments included.
+    kept: Vec<Span>,
 }
 
 impl<'a> Printer<'a> {

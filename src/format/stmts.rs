@@ -1,6 +1,7 @@
 //! Blocks, statements, steps and actions.
 
 use super::Printer;
+use super::comments::Line;
 use super::doc::Doc;
 use crate::source::Span;
 use crate::syntax::ast::{
@@ -144,7 +145,9 @@ impl<'a> Printer<'a> {
         let inside = (step.action.span.end, step.span.end);
         let lines = self.lines(&step.clauses, inside, |clause| clause.span, |this, clause| this.clause(clause));
         let below = |break_line: fn() -> Doc| {
-            let parts = lines.iter().flat_map(|line| [break_line(), line.doc.clone()]);
+            // Nothing may follow a comment on its line.
+            let end = |line: &Line| if line.comment { Doc::break_here() } else { Doc::nil() };
+            let parts = lines.iter().flat_map(|line| [break_line(), line.doc.clone(), end(line)]);
             Doc::concat(parts.collect::<Vec<_>>()).nest()
         };
         let is_call = match &step.action.kind {

@@ -113,10 +113,12 @@ impl Builder<'_> {
             None => return self.operand(parts),
         };
         let mut rest: Vec<(BinaryOp, Span, Expr)> = Vec::new();
+        let mut compared = false;
         while let Some(part) = parts.peek() {
             if part.as_rule() == Rule::is_tail && level == Level::Compare {
                 let Some(tail) = parts.next() else { break };
-                first = self.is_tail(first, &mut rest, tail);
+                first = self.is_tail(first, &mut rest, tail, compared);
+                compared = true;
                 continue;
             }
             if part.as_rule() != Rule::infix_op {
@@ -133,8 +135,11 @@ impl Builder<'_> {
                 Some(above) => self.level(parts, above),
                 None => self.operand(parts),
             };
-            if level == Level::Compare && !rest.is_empty() {
-                self.chained(&rest, span, &next);
+            if level == Level::Compare {
+                if compared {
+                    self.chained(&rest, span, &next);
+                }
+                compared = true;
             }
             rest.push((op, span, next));
         }
@@ -154,9 +159,9 @@ impl Builder<'_> {
         }
     }
 
-    fn is_tail(&mut self, first: Expr, rest: &mut Vec<(BinaryOp, Span, Expr)>, tail: Pair<'_>) -> Expr {
+    fn is_tail(&mut self, first: Expr, rest: &mut Vec<(BinaryOp, Span, Expr)>, tail: Pair<'_>, compared: bool) -> Expr {
         let first = self.binary(first, std::mem::take(rest));
-        if matches!(first.kind, ExprKind::Is(..) | ExprKind::Binary(..)) {
+        if compared {
             let span = self.span(&tail);
             self.report(Diagnostic::new(
                 Code::CHAINED_COMPARISON,
@@ -170,14 +175,10 @@ impl Builder<'_> {
     }
 
     fn chained(&mut self, rest: &[(BinaryOp, Span, Expr)], span: Span, next: &Expr) {
-        let Some((_, _, middle)) = rest.last() else { return };
-        let text = self.slice(middle.span);
-        let mut diagnostic = Diagnostic::new(
-            Code::CHAINED_COMPARISON,
-            span.to(next.span),
-            "comparisons are not chained: join two with `and`",
-        );
-        if !text.contains('\n') {
+        let message = "comparisons are not chained: join two with `and`";
+        let mut diagnostic = Diagnostic::new(Code::CHAINED_COMPARISON, span.to(next.span), message);
+        let text = rest.last().map_or("", |(_, _, middle)| self.slice(middle.span));
+        if !text.is_empty() && !text.contains('\n') {
             diagnostic = diagnostic.suggest(format!("compare `{text}` again"), span.before(), format!("and {text} "));
         }
         self.report(diagnostic);
