@@ -243,10 +243,11 @@ impl Checker<'_> {
         let mut found = None;
         for (at, frame) in self.body.frames.iter().enumerate().rev() {
             match (&frame.kind, jump) {
-                (FrameKind::Value(Form::For) | FrameKind::Statement(Form::For | Form::Repeat),
-_) |
-(FrameKind::Value(Form::ParallelFor | Form::Repeat) |
-FrameKind::Statement(Form::ParallelFor), Jump::Continue) => {
+                (FrameKind::Value(Form::For) | FrameKind::Statement(Form::For | Form::Repeat), _)
+                | (
+                    FrameKind::Value(Form::ParallelFor | Form::Repeat) | FrameKind::Statement(Form::ParallelFor),
+                    Jump::Continue,
+                ) => {
                     found = Some(Ok(at));
                 }
                 (FrameKind::Value(Form::Repeat), Jump::Break) => {

@@ -53,9 +53,10 @@ impl Checker<'_> {
             return;
         }
         if let Some(Resolution::Tool(tool)) = self.out.resolutions.get(&call.id)
-            && tool.annotations.read_only == Some(true) {
-                self.body.reads_only.insert(step.id);
-            }
+            && tool.annotations.read_only == Some(true)
+        {
+            self.body.reads_only.insert(step.id);
+        }
     }
 
     /// Warns of steps that only read and whose value nothing uses, by name or as `prev`.
@@ -181,9 +182,10 @@ impl History<'_, '_> {
         let resolution = self.checker.out.resolutions.get(&call.id)?;
         let waits = matches!(resolution, Resolution::Tool(tool) if tool.namespace() == "time");
         if let (Some(before), false, false) = (&done, handled, waits)
-            && self.warned.is_none() {
-                self.warned = Some((call.callee.span, before.clone()));
-            }
+            && self.warned.is_none()
+        {
+            self.warned = Some((call.callee.span, before.clone()));
+        }
         match resolution {
             Resolution::Tool(tool) if tool.annotations.destructive == Some(true) && !undone => {
                 done.or_else(|| Some((call.callee.span, tool.name.clone())))

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn tables_keep_their_alignment() {
         let drawn = plain("| Page | Words |\n| --- | ---: |\n| a | 1 |\n| bb | 200 |", 40);
-        assert!(drawn.contains("a          1") || drawn.contains("    1"), "{drawn}");
-        assert!(drawn.lines().any(|line| line.trim_end().ends_with("200")), "{drawn}");
+        assert!(drawn.contains("a    ┆     1"), "{drawn}");
+        assert!(drawn.contains("bb   ┆   200"), "{drawn}");
     }
 }

@@ -186,12 +186,13 @@ impl Type {
             (_, Type::Union(b)) => b.members.iter().any(|member| self.overlaps(member)),
             (Type::Literal(a), Type::Literal(b)) => a == b,
             (Type::Literal(literal), base) | (base, Type::Literal(literal)) => literal.base().overlaps(base),
-            (Type::Int | Type::Float, Type::Int | Type::Float) |
-(Type::Url | Type::String, Type::Url | Type::String) |
-(Type::List(_), Type::List(_)) |
-(Type::Map(_) | Type::Record(_), Type::Map(_)) |
-(Type::Map(_), Type::Record(_)) | (Type::Schema(_), Type::Schema(_)) |
-(Type::Image | Type::File | Type::Record(_), Type::Image | Type::File) => true,
+            (Type::Int | Type::Float, Type::Int | Type::Float)
+            | (Type::Url | Type::String, Type::Url | Type::String)
+            | (Type::List(_), Type::List(_))
+            | (Type::Map(_) | Type::Record(_), Type::Map(_))
+            | (Type::Map(_), Type::Record(_))
+            | (Type::Schema(_), Type::Schema(_))
+            | (Type::Image | Type::File | Type::Record(_), Type::Image | Type::File) => true,
             (Type::Image | Type::File, Type::Record(_)) => true,
             (Type::Record(a), Type::Record(b)) => {
                 Arc::ptr_eq(a, b)

@@ -87,11 +87,12 @@ proptest! {
 }
 
 const TOKENS: &[&str] = &[
-    "flow", "fn", "type", "tool", "test", "use", "let", "var", "set", "step", "if", "then", "else", "match", "for", "in",
-    "parallel", "race", "repeat", "max", "every", "limit", "do", "try", "catch", "finally", "yield", "return", "fail",
-    "emit", "break", "continue", "mock", "assert", "and", "or", "not", "is", "as", "a", "b.c", "(", ")", "[", "]", "{", "}",
-    "{{", "}}", "\"", "\"\"\"", "'", "\\", "//", "///x\n", "@a", "=", "==", "=>", "->", "|", "||", "&&", "!", "?", "??", "?.",
-    "...", "..", ",", ":", ";", "+", "-", "*", "/", "%", "<", ">", "1", "1.5", "2s", "“", "”", "é", "\n", "retry", "timeout",
+    "flow", "fn", "type", "tool", "test", "use", "let", "var", "set", "step", "if", "then", "else", "match", "for",
+    "in", "parallel", "race", "repeat", "max", "every", "limit", "do", "try", "catch", "finally", "yield", "return",
+    "fail", "emit", "break", "continue", "mock", "assert", "and", "or", "not", "is", "as", "a", "b.c", "(", ")", "[",
+    "]", "{", "}", "{{", "}}", "\"", "\"\"\"", "'", "\\", "//", "///x\n", "@a", "=", "==", "=>", "->", "|", "||", "&&",
+    "!", "?", "??", "?.", "...", "..", ",", ":", ";", "+", "-", "*", "/", "%", "<", ">", "1", "1.5", "2s", "“", "”",
+    "é", "\n", "retry", "timeout",
 ];
 
 fn check_spans(text: &str) {
@@ -111,8 +112,9 @@ fn check_spans(text: &str) {
 
 /// A tree without its ids and places.
 fn shape(file: &File) -> String {
-    static PLACES: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"Span \{ file: FileId\(\d+\), start: \d+, end: \d+ \}|NodeId\(\d+\)").expect("a pattern"));
+    static PLACES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"Span \{ file: FileId\(\d+\), start: \d+, end: \d+ \}|NodeId\(\d+\)").expect("a pattern")
+    });
     PLACES.replace_all(&format!("{file:?}"), "_").into_owned()
 }
 
@@ -135,7 +137,9 @@ fn gaps(text: &str) -> Vec<usize> {
             }
             b'{' if bytes.get(at + 1) == Some(&b'{') => holes += 1,
             b'/' if bytes.get(at + 1) == Some(&b'/') => holes += 1,
-            b' ' if !quoted && holes == 0 && !text[at..].lines().next().unwrap_or_default().contains("//") => gaps.push(at),
+            b' ' if !quoted && holes == 0 && !text[at..].lines().next().unwrap_or_default().contains("//") => {
+                gaps.push(at)
+            }
             _ => {}
         }
     }
@@ -145,7 +149,8 @@ fn gaps(text: &str) -> Vec<usize> {
 const NAMES: [&str; 12] = ["a", "b2", "item", "url", "type", "test", "limit", "max", "key", "when", "_x", "input"];
 const FIELDS: [&str; 10] = ["a", "if", "in", "step", "title", "odd key", "", "q\"uote", "match", "x1"];
 const WORDS: [&str; 8] = ["a", "if", "in", "step", "title", "match", "x1", "check"];
-const TEXTS: [&str; 9] = ["", "plain", "a \"quote\"", "{{ not a hole }}", "{", "new\nline\ttab", "back\\slash", "ünï", "}}"];
+const TEXTS: [&str; 9] =
+    ["", "plain", "a \"quote\"", "{{ not a hole }}", "{", "new\nline\ttab", "back\\slash", "ünï", "}}"];
 
 /// Builds trees from a tape of numbers: what is short is simple, so that shrinking helps.
 struct Trees {
@@ -221,7 +226,8 @@ impl Trees {
 
     fn item(&mut self) -> Item {
         let doc = self.doc();
-        let annotations = self.many(0, 2, |this| Annotation { span: Span::default(), name: this.word(), args: this.args(2) });
+        let annotations =
+            self.many(0, 2, |this| Annotation { span: Span::default(), name: this.word(), args: this.args(2) });
         let kind = match self.pick(6) {
             0 => ItemKind::Flow(FlowDecl {
                 name: self.name(),
@@ -243,7 +249,9 @@ impl Trees {
                 result: self.maybe(|this| this.ty(3)),
             }),
             4 => ItemKind::Test(TestDecl { title: self.text(), title_span: Span::default(), body: self.block(2) }),
-            _ => ItemKind::Use(Use { names: self.many(1, 3, Self::name), path: self.text(), path_span: Span::default() }),
+            _ => {
+                ItemKind::Use(Use { names: self.many(1, 3, Self::name), path: self.text(), path_span: Span::default() })
+            }
         };
         Item { span: Span::default(), doc, annotations, kind }
     }
@@ -318,7 +326,13 @@ impl Trees {
             11 => StmtKind::Fail { value: self.expr(2), details: self.maybe(|this| this.expr(2)) },
             12 => StmtKind::Mock(self.mock()),
             13 => StmtKind::Assert(self.expr(3)),
-            _ => if self.flip() { StmtKind::Break } else { StmtKind::YieldStep(self.step(depth, false)) },
+            _ => {
+                if self.flip() {
+                    StmtKind::Break
+                } else {
+                    StmtKind::YieldStep(self.step(depth, false))
+                }
+            }
         };
         Stmt { id: self.id(), span: Span::default(), kind }
     }
@@ -493,7 +507,8 @@ impl Trees {
         let below = depth - 1;
         let binary = |this: &mut Self, ops: &[BinaryOp], most: usize| {
             let first = Box::new(this.level(at + 1, below));
-            let rest = this.many(1, most, |this| (ops[this.pick(ops.len())], Span::default(), this.level(at + 1, below)));
+            let rest =
+                this.many(1, most, |this| (ops[this.pick(ops.len())], Span::default(), this.level(at + 1, below)));
             this.node(ExprKind::Binary(first, rest))
         };
         match at {
