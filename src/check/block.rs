@@ -131,6 +131,10 @@ impl Checker<'_> {
             ways.push(Way { falls, known });
         }
         self.exhaustive(&matching, head(span, "match"));
+        if matching.left != Type::Never {
+            // What is left out, which has been reported, goes some way too: nothing is known after it.
+            ways.iter_mut().for_each(|way| way.known.clear());
+        }
         ways
     }
 

@@ -5,7 +5,7 @@ use crate::check::context::Checker;
 use crate::check::{ItemRef, Resolution};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{Action, ActionKind, Block, Call, Expr, ExprKind, ItemKind, ListItem, Step, Stmt, StmtKind};
+use crate::syntax::ast::{Action, ActionKind, Block, Call, Expr, ExprKind, ListItem, Step, Stmt, StmtKind};
 
 /// Calls of tools and their price.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -110,25 +110,17 @@ impl Checker<'_> {
         }
     }
 
-    /// The least a flow spends.
-    fn least_of(&mut self, at: ItemRef) -> Cost {
-        if let Some(known) = self.body.least.get(&at) {
-            return *known;
-        }
-        self.body.least.insert(at, Cost::default());
-        let unit = self.units.iter().find(|unit| unit.id == at.file);
-        let Some(ItemKind::Flow(flow)) =
-            unit.and_then(|unit| unit.tree.items.get(at.index as usize)).map(|item| &item.kind)
-        else {
-            return Cost::default();
-        };
-        let least = self.least_block(&flow.body);
-        let cost = lesser(least.falls, least.returns).unwrap_or_default();
-        self.body.least.insert(at, cost);
-        cost
+    /// Remembers the least a flow spends. Those it calls have been there before.
+    pub(crate) fn note_least(&mut self, at: ItemRef, body: &Block) {
+        let least = self.least_block(body);
+        self.body.least.insert(at, lesser(least.falls, least.returns).unwrap_or_default());
     }
 
-    fn least_block(&mut self, block: &Block) -> Least {
+    fn least_of(&self, at: ItemRef) -> Cost {
+        self.body.least.get(&at).copied().unwrap_or_default()
+    }
+
+    fn least_block(&self, block: &Block) -> Least {
         let mut least = Least::falls(Cost::default());
         for stmt in &block.stmts {
             least = least.then(|| self.least_statement(stmt));
@@ -136,7 +128,7 @@ impl Checker<'_> {
         least
     }
 
-    fn least_statement(&mut self, stmt: &Stmt) -> Least {
+    fn least_statement(&self, stmt: &Stmt) -> Least {
         let nothing = Some(Cost::default());
         match &stmt.kind {
             StmtKind::Step(step) => self.least_step(step),
@@ -158,7 +150,7 @@ impl Checker<'_> {
         }
     }
 
-    fn least_step(&mut self, step: &Step) -> Least {
+    fn least_step(&self, step: &Step) -> Least {
         let clauses = Clauses::of(step);
         let mut least = self.least_action(&step.action, true);
         let call = matches!(&step.action.kind, ActionKind::Call(_));
@@ -169,7 +161,7 @@ impl Checker<'_> {
     }
 
     /// The least an action spends; as one with a value, what it yields ends it.
-    fn least_action(&mut self, action: &Action, value: bool) -> Least {
+    fn least_action(&self, action: &Action, value: bool) -> Least {
         let ended = |least: Least| {
             if value { Least { falls: lesser(least.falls, least.yields), yields: None, ..least } } else { least }
         };
@@ -239,13 +231,10 @@ impl Checker<'_> {
         }
     }
 
-    fn least_call(&mut self, call: &Call) -> Cost {
+    fn least_call(&self, call: &Call) -> Cost {
         match self.out.resolutions.get(&call.id) {
             Some(Resolution::Tool(tool)) => Cost { calls: 1, usd: tool.annotations.cost_usd.unwrap_or(0.0) },
-            Some(Resolution::Flow(flow)) => {
-                let flow = *flow;
-                self.least_of(flow)
-            }
+            Some(Resolution::Flow(flow)) => self.least_of(*flow),
             _ => Cost::default(),
         }
     }

@@ -30,7 +30,8 @@ pub(crate) struct Body {
     pub(crate) destructive_seen: bool,
     /// Flows that do harm when they run twice, with the tool that does it.
     pub(crate) harmful: FxHashMap<ItemRef, Text>,
-    /// The least that flows spend, as far as it was asked for.
+    /// Whether any flow has a `@budget`, and the least that flows then spend.
+    pub(crate) budgets: bool,
     pub(crate) least: FxHashMap<ItemRef, Cost>,
     /// Whether a misplaced `yield`, `return`, `break` or `continue` makes it unclear how blocks of the item at hand
     /// end: what follows from that is not reported.

@@ -18,6 +18,8 @@ impl<'a> Checker<'a> {
     /// Checks the body of every item. Flows and functions come after those they call, so that a result that is not
     /// declared is known where it is used; tests come last.
     pub(crate) fn item_bodies(&mut self) {
+        let items = self.units.iter().flat_map(|unit| &unit.tree.items);
+        self.body.budgets = items.flat_map(|item| &item.annotations).any(|said| said.name.text == "budget");
         for (at, item) in self.callables() {
             match &item.kind {
                 ItemKind::Flow(flow) => self.flow(at, flow),
@@ -60,6 +62,9 @@ impl<'a> Checker<'a> {
                 }
                 self.out.returns.insert(at, ty);
             }
+        }
+        if self.body.budgets {
+            self.note_least(at, &flow.body);
         }
         if self.body.destructive_seen {
             self.unhandled_failure(&flow.body);
@@ -121,7 +126,10 @@ impl<'a> Checker<'a> {
             if let Some(default) = &param.default {
                 self.expect(default, &ty, format!("the default of `{}`", name.text));
             }
-            self.declare(&name.text, name.span, param.id, ty.clone(), LocalKind::Param);
+            // One that is declared twice has been reported.
+            if !fields.contains_key(&name.text) {
+                self.declare(&name.text, name.span, param.id, ty.clone(), LocalKind::Param);
+            }
             fields.insert(name.text.clone(), Field::required(ty));
         }
         self.prev = prev;

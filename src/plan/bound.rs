@@ -72,6 +72,17 @@ impl Bound {
         product
     }
 
+    /// The same with names replaced by what they stand for.
+    #[must_use]
+    pub fn given(&self, meaning: &dyn Fn(&str) -> Option<Bound>) -> Bound {
+        self.terms.iter().fold(Bound::default(), |sum, term| {
+            let product = term.of.iter().fold(Bound::exactly(term.times), |product, name| {
+                product.times(&meaning(name).unwrap_or_else(|| Bound::unknown(name.clone())))
+            });
+            sum.plus(&product)
+        })
+    }
+
     /// Whichever is more: the larger of two numbers; where that cannot be told, both together, which is never less.
     #[must_use]
     pub fn or(self, other: &Bound) -> Bound {

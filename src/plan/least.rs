@@ -1,6 +1,8 @@
 //! How many calls of tools a run that succeeds makes at least: over all paths that come to an end.
 
-use crate::program::{Action, Block, Flow, Guard, Program, Step, Stmt};
+use rustc_hash::FxHashMap;
+
+use crate::program::{Action, Block, Guard, Program, Step, Stmt};
 
 /// The least until a block's end is reached, and until it is left before (`yield return break continue`); none for a
 /// way there is not.
@@ -23,23 +25,25 @@ fn lesser(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     }
 }
 
-/// The least number of calls of a flow.
-pub(super) fn calls(program: &Program, flow: &Flow) -> u64 {
-    Least { program, flows: vec![None; program.flows.len()] }.flow_calls(flow)
-}
-
-struct Least<'p> {
-    program: &'p Program,
-    /// What is known of flows, by their place.
-    flows: Vec<Option<u64>>,
-}
-
-impl Least<'_> {
-    fn flow_calls(&mut self, flow: &Flow) -> u64 {
-        self.block(&flow.body).end().unwrap_or(0)
+/// The least number of calls of the last of these flows, which come after those they call.
+pub(super) fn calls(program: &Program, order: &[u32]) -> u64 {
+    let mut least = Least { flows: FxHashMap::default() };
+    let mut last = 0;
+    for at in order {
+        let flow = program.flows.get(*at as usize);
+        last = flow.and_then(|flow| least.block(&flow.body).end()).unwrap_or(0);
+        least.flows.insert(*at, last);
     }
+    last
+}
 
-    fn block(&mut self, block: &Block) -> Ways {
+struct Least {
+    /// What is known of flows, by their place.
+    flows: FxHashMap<u32, u64>,
+}
+
+impl Least {
+    fn block(&self, block: &Block) -> Ways {
         let mut spent = 0u64;
         let mut leaves = None;
         for stmt in &block.stmts {
@@ -53,7 +57,7 @@ impl Least<'_> {
         Ways { falls: Some(spent), leaves }
     }
 
-    fn stmt(&mut self, stmt: &Stmt) -> Ways {
+    fn stmt(&self, stmt: &Stmt) -> Ways {
         let through = Ways { falls: Some(0), leaves: None };
         match stmt {
             Stmt::Step(step) => Ways { falls: Some(self.step(step)), leaves: None },
@@ -81,7 +85,7 @@ impl Least<'_> {
         }
     }
 
-    fn step(&mut self, step: &Step) -> u64 {
+    fn step(&self, step: &Step) -> u64 {
         let call = matches!(step.action, Action::Tool { .. } | Action::Flow { .. });
         let may_fail = step.otherwise.is_some() || step.guard.is_some();
         if step.when.is_some() || (may_fail && !call) {
@@ -100,20 +104,10 @@ impl Least<'_> {
         }
     }
 
-    fn action(&mut self, action: &Action) -> u64 {
+    fn action(&self, action: &Action) -> u64 {
         match action {
             Action::Tool { .. } => 1,
-            Action::Flow { flow, .. } => {
-                let at = *flow as usize;
-                if let Some(known) = self.flows.get(at).copied().flatten() {
-                    return known;
-                }
-                let least = self.program.flows.get(at).map_or(0, |flow| self.flow_calls(flow));
-                if let Some(known) = self.flows.get_mut(at) {
-                    *known = Some(least);
-                }
-                least
-            }
+            Action::Flow { flow, .. } => self.flows.get(flow).copied().unwrap_or(0),
             Action::Parallel(branches) => branches.iter().map(|branch| self.step(&branch.step)).sum(),
             Action::Race(branches) => branches.iter().map(|branch| self.step(&branch.step)).min().unwrap_or(0),
             Action::For(_) | Action::ParallelFor(_) => 0,

@@ -5,6 +5,7 @@ mod bound;
 mod describe;
 mod graph;
 mod least;
+mod order;
 mod spend;
 mod svg;
 mod text;
@@ -28,7 +29,7 @@ pub struct Plan {
     pub steps: u64,
     /// The tools it may call, in the order of the text.
     pub tools: Vec<ToolUse>,
-    /// The flows it may call, in the order of the text.
+    /// The flows it may call, each after those it calls itself.
     pub flows: Vec<Text>,
     /// The secrets it hands to tools, by name.
     pub secrets: Vec<Text>,
@@ -99,9 +100,11 @@ impl From<Budget> for PlannedBudget {
     }
 }
 
-/// What a flow of a program may do.
+/// What a flow may do; it is one of the program's own ([`Program::flow`]).
 pub fn plan(program: &Program, flow: &Flow) -> Plan {
-    let found = spend::spend(program, flow);
+    let at = program.flows.iter().position(|other| std::ptr::eq(other, flow)).unwrap_or(program.flows.len());
+    let order = order::callees_first(program, at as u32);
+    let found = spend::spend(program, &order);
     let price = |tool: &ToolUse| Some(tool.usd_per_call? * tool.attempts.number()? as f64);
     let priced: Vec<&ToolUse> = found.tools.iter().filter(|tool| tool.usd_per_call.is_some()).collect();
     Plan {
@@ -116,7 +119,7 @@ pub fn plan(program: &Program, flow: &Flow) -> Plan {
         flows: found.flows,
         secrets: found.secrets,
         hosts: found.hosts,
-        calls_at_least: least::calls(program, flow),
+        calls_at_least: least::calls(program, &order),
         at_once: found.at_once,
         budget: flow.budget.into(),
         timeout: flow.timeout,

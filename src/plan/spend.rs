@@ -8,7 +8,7 @@ use crate::plan::bound::Bound;
 use crate::plan::describe::Names;
 use crate::plan::{Safety, ToolUse};
 use crate::program::{Action, Block, Branch, Expr, Flow, Guard, ListItem, Program, Slot, Step, Stmt, TemplatePart};
-use crate::types::{Annotations, BinaryOp, Text};
+use crate::types::{Annotations, BinaryOp, Text, Type};
 use crate::value::Value;
 
 /// What was found.
@@ -41,12 +41,20 @@ const NOT_LONGER: [&str; 12] = [
     "slice",
 ];
 
-/// Walks a flow.
-pub(super) fn spend(program: &Program, flow: &Flow) -> Found {
+/// Walks the last of these flows; each comes after those it calls.
+pub(super) fn spend(program: &Program, order: &[u32]) -> Found {
     let mut walk =
         Walk { program, known: FxHashMap::default(), flows: Vec::new(), secrets: Vec::new(), hosts: Vec::new() };
-    let names: Vec<Text> = flow.params.iter().map(|param| param.name.clone()).collect();
-    let spent = walk.flow(flow, &names);
+    let mut spent = Spent::default();
+    for at in order {
+        if let Some(flow) = program.flows.get(*at as usize) {
+            spent = walk.flow(flow);
+            walk.known.insert(*at, spent.clone());
+            walk.flows.push(flow.name.clone());
+        }
+    }
+    // The flow itself is no callee.
+    walk.flows.pop();
     let tools = spent.tools.iter().filter_map(|(tool, (calls, attempts))| {
         let signature = program.tools.get(*tool as usize)?;
         Some(ToolUse {
@@ -142,18 +150,18 @@ struct Frame {
 
 struct Walk<'p> {
     program: &'p Program,
-    /// What called flows spend, by what their parameters are.
-    known: FxHashMap<(u32, Vec<Text>), Spent>,
+    /// What flows spend in terms of their parameters, by their place.
+    known: FxHashMap<u32, Spent>,
     flows: Vec<Text>,
     secrets: Vec<Text>,
     hosts: Vec<Text>,
 }
 
 impl Walk<'_> {
-    fn flow(&mut self, flow: &Flow, params: &[Text]) -> Spent {
+    fn flow(&mut self, flow: &Flow) -> Spent {
         let mut frame = Frame::default();
-        for (slot, name) in params.iter().enumerate() {
-            frame.names.set(slot as Slot, name.clone());
+        for (slot, param) in flow.params.iter().enumerate() {
+            frame.names.set(slot as Slot, param.name.clone());
         }
         self.block(&flow.body, &mut frame)
     }
@@ -291,21 +299,25 @@ impl Walk<'_> {
     }
 
     /// A call of a flow: what it spends in terms of what it is given.
-    fn called(&mut self, at: u32, args: &[Option<Expr>], frame: &Frame) -> Spent {
-        let Some(flow) = self.program.flows.get(at as usize) else { return Spent::default() };
-        if !self.flows.contains(&flow.name) {
-            self.flows.push(flow.name.clone());
+    fn called(&self, at: u32, args: &[Option<Expr>], frame: &Frame) -> Spent {
+        let (Some(flow), Some(known)) = (self.program.flows.get(at as usize), self.known.get(&at)) else {
+            return Spent::default();
+        };
+        let meaning = |name: &str| {
+            let place = flow.params.iter().position(|param| param.name == name)?;
+            let param = flow.params.get(place)?;
+            // A default may speak of the flow's own parameters: only a plain one means the same here.
+            let default = param.default.as_ref().filter(|default| matches!(default, Expr::Const(_)));
+            let arg = args.get(place)?.as_ref().or(default)?;
+            let list = matches!(param.ty, Type::List(_));
+            Some(if list { length(arg, frame) } else { count(arg, frame) })
+        };
+        let mut spent = known.clone();
+        for (calls, attempts) in spent.tools.values_mut() {
+            *calls = calls.given(&meaning);
+            *attempts = attempts.given(&meaning);
         }
-        let given = flow.params.iter().enumerate().map(|(place, param)| match args.get(place) {
-            Some(Some(arg)) => Text::from(frame.names.describe(arg)),
-            _ => param.name.clone(),
-        });
-        let key = (at, given.collect::<Vec<_>>());
-        if let Some(known) = self.known.get(&key) {
-            return known.clone();
-        }
-        let spent = self.flow(flow, &key.1);
-        self.known.insert(key, spent.clone());
+        spent.at_once = spent.at_once.given(&meaning);
         spent
     }
 

@@ -86,16 +86,30 @@ fn what_a_flow_names_is_listed() {
         flow main(places: list<url>) {
             step a = shop.orders(key: secrets.OTHER, at: "https://shop.example/orders")
             step helper(places)
+            step helper(list: ["https://a.example", "https://b.example"])
             return a
         }
         "#,
     );
-    assert_eq!(plan.secrets, ["OTHER", "SHOP"]);
+    assert_eq!(plan.secrets, ["SHOP", "OTHER"]);
     assert_eq!(plan.hosts, ["shop.example"]);
     assert_eq!(plan.flows, ["helper"]);
-    assert_eq!(plan.steps, 3);
-    assert_eq!(plan.calls.to_string(), "places + 1");
+    assert_eq!(plan.steps, 5);
+    assert_eq!(plan.calls.to_string(), "places + 3");
     assert_eq!(plan.at_once.to_string(), "3");
+    assert_eq!(plan.calls_at_least, 1);
+}
+
+#[test]
+fn a_long_chain_of_flows_is_planned() {
+    let mut text = String::from("flow f0(n: int) { step x = time.sleep(1s) return x }\n");
+    for at in 1..2_000 {
+        let before = at - 1;
+        text += &format!("flow f{at}(n: int) {{ step x = f{before}(n) return x }}\n");
+    }
+    text += "flow main(n: int) { step x = f1999(n) return x }\n";
+    let plan = planned(&text);
+    assert_eq!(plan.calls.number(), Some(1));
     assert_eq!(plan.calls_at_least, 1);
 }
 
