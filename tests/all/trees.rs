@@ -138,7 +138,7 @@ fn gaps(text: &str) -> Vec<usize> {
             b'{' if bytes.get(at + 1) == Some(&b'{') => holes += 1,
             b'/' if bytes.get(at + 1) == Some(&b'/') => holes += 1,
             b' ' if !quoted && holes == 0 && !text[at..].lines().next().unwrap_or_default().contains("//") => {
-                gaps.push(at)
+                gaps.push(at);
             }
             _ => {}
         }
