@@ -1,6 +1,6 @@
 //! Pure expressions over the slots of a frame: synchronous, bounded, and without allocation where none is due.
 //!
-//! What an operand is (a slot, a constant, a field of one) is read where it stands ([`peek`]); only what has to be
+//! What an operand is (a slot, a constant, a field of one) is read where it stands (`peek`); only what has to be
 //! computed is. Every expression is bounded by fuel, by the depth of its evaluation and by the size of the strings and
 //! lists it builds.
 
