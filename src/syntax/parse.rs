@@ -42,6 +42,7 @@ pub(super) fn parse(source: &SourceFile, file: FileId, ids: &mut NodeIds) -> Par
         links: 0,
         diagnostics: scan.diagnostics,
     };
+    bound_work();
     let items = match grammar::Grammar::parse(Rule::file, builder.text) {
         Ok(mut pairs) => pairs.next().map(|pair| builder.file(pair)).unwrap_or_default(),
         Err(why) => {
@@ -53,6 +54,14 @@ pub(super) fn parse(source: &SourceFile, file: FileId, ids: &mut NodeIds) -> Par
     let mut diagnostics = builder.diagnostics;
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
     Parsed { file: File { items, comments }, diagnostics }
+}
+
+/// Bounds how often pest may try a rule in one parse: recovering from strings that hold each other's quotes can cost
+/// exponentially. A whole mebibyte of honest source stays below it. The limit is pest's, for the whole process.
+fn bound_work() {
+    const MOST: usize = 48_000_000;
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| pest::set_call_limit(std::num::NonZeroUsize::new(MOST)));
 }
 
 /// Builds the tree from pairs. Offsets of pairs are those of the text that was parsed; spans are those of the original,
@@ -203,7 +212,10 @@ impl<'a> Builder<'a> {
             pest::error::InputLocation::Pos(at) | pest::error::InputLocation::Span((at, _)) => at,
         };
         let span = self.span_of(at, at);
-        self.report(Diagnostic::new(Code::TOO_DEEP, span, "this is nested too deep to be read"));
+        self.report(
+            Diagnostic::new(Code::TOO_DEEP, span, "this is too tangled to be read")
+                .help("look for a string or a `{{` before this that is not closed"),
+        );
     }
 }
 
