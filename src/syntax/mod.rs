@@ -8,6 +8,7 @@ mod expected;
 mod exprs;
 mod guard;
 mod items;
+mod pairs;
 mod parse;
 mod patterns;
 mod stmts;
