@@ -15,6 +15,8 @@ mod stmts;
 mod strings;
 mod types;
 mod words;
+#[cfg(test)]
+mod work;
 
 pub use words::is_reserved;
 

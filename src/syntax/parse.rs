@@ -23,7 +23,7 @@ mod grammar {
 }
 
 pub(super) use super::pairs::{Pair, Pairs};
-pub(super) use grammar::Rule;
+pub(super) use grammar::{Grammar, Rule};
 
 /// Parses a file: always a tree, and every syntax error in the order of the text.
 pub(super) fn parse(source: &SourceFile, file: FileId, ids: &mut NodeIds) -> Parsed {
@@ -80,7 +80,7 @@ impl<'a> Builder<'a> {
         let mut tree = Tree::new(self.code);
         let mut at = self.skip_trivia(0);
         while at < self.code.len() {
-            match grammar::Grammar::parse(Rule::part, self.rest(at)) {
+            match Grammar::parse(Rule::part, self.rest(at)) {
                 Ok(pairs) => {
                     let Some(part) = tree.lay_out(pairs, at) else { break };
                     self.part(part, &mut items);
