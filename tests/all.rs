@@ -18,6 +18,8 @@ mod cli;
 mod docs;
 #[path = "all/errors.rs"]
 mod errors;
+#[path = "all/fixes.rs"]
+mod fixes;
 #[path = "all/generated.rs"]
 mod generated;
 #[path = "all/imports.rs"]
