@@ -2,6 +2,7 @@
 
 mod bind;
 mod budget;
+mod call;
 pub mod clock;
 pub mod engine;
 pub mod eval;
