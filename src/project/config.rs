@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::diagnostic::Diagnostics;
+use crate::project::artifacts::{self, ArtifactSettings};
 use crate::project::keys::{Key, Keys, Shape};
 use crate::project::provide::{self, Provider};
 use crate::project::reader::{Entry, Reader, Table};
@@ -15,6 +16,7 @@ use crate::tools::http::{AllowPrivate, HttpConfig};
 pub(super) const KEYS: &[Key] = &[
     Key::new("http", Shape::Table(HTTP), "How requests go out."),
     Key::new("limits", Shape::Table(LIMITS), "What a run may use."),
+    Key::new("artifacts", Shape::Table(artifacts::KEYS), "Where pictures and files that tools make are kept."),
     Key::new("secrets", Shape::Each(&secrets::SHAPE), "Where each secret is, and whom it may be sent to."),
     Key::new("provide", Shape::Providers, "Who provides the tools of each namespace."),
 ];
@@ -53,6 +55,8 @@ pub struct Config {
     pub http: HttpSettings,
     /// `[limits]`
     pub limits: Limits,
+    /// `[artifacts]`
+    pub artifacts: ArtifactSettings,
     /// `[secrets]`: where each secret is.
     pub secrets: IndexMap<String, Secret>,
     /// `[provide.NAMESPACE]`: who provides the tools of a namespace.
@@ -95,6 +99,7 @@ impl Config {
             match entry.name {
                 "http" => self.http.read(reader, &entry),
                 "limits" => read_limits(&mut self.limits, reader, &entry),
+                "artifacts" => self.artifacts.read(reader, &entry),
                 "secrets" => self.secrets = secrets::read(reader, &entry),
                 _ => self.read_providers(reader, &entry),
             }
@@ -119,21 +124,23 @@ impl Config {
                 reader.wrong_at(place, format!("there is no secret `{name}`"), help);
                 continue;
             }
-            for provider in self.provide.values() {
-                for (_, url) in provider.source.secrets().into_iter().filter(|(used, _)| *used == name) {
-                    let host = url.host_str().unwrap_or_default();
-                    let Some(secret) = self.secrets.get_mut(&name).filter(|secret| !secret.allows(host)) else {
-                        continue;
-                    };
-                    if secret.hosts.is_empty() {
-                        secret.implied.push(host.to_owned());
-                    } else {
-                        let help = format!("add `\"{host}\"` to its `hosts`, or use another secret");
-                        reader.wrong_at(place.clone(), format!("the secret `{name}` is not for `{host}`"), help);
-                    }
+            for host in self.hosts(&name) {
+                let Some(secret) = self.secrets.get_mut(&name).filter(|secret| !secret.allows(&host)) else { continue };
+                if secret.hosts.is_empty() {
+                    secret.implied.push(host);
+                } else {
+                    let help = format!("add `\"{host}\"` to its `hosts`, or use another secret");
+                    reader.wrong_at(place.clone(), format!("the secret `{name}` is not for `{host}`"), help);
                 }
             }
         }
+    }
+
+    /// Where the settings send a secret.
+    fn hosts(&self, secret: &str) -> Vec<String> {
+        let providers = self.provide.values().flat_map(|provider| provider.source.secrets());
+        let used = providers.chain(self.artifacts.secrets()).filter(|(name, _)| *name == secret);
+        used.filter_map(|(_, url)| url.host_str().map(str::to_owned)).collect()
     }
 }
 

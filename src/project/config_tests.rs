@@ -29,7 +29,12 @@ const WHOLE: &str = r#"
     tool_timeout = "2m"
     longest_timeout = "3s"
 
+    [artifacts]
+    dir = "pictures"
+    cloudinary = { cloud = "demo", key = "123", secret = "SIGN", folder = "flow", base_url = "http://127.0.0.1:9100" }
+
     [secrets]
+    SIGN = { env = "SIGN" }
     TOKEN = { env = "TOKEN" }
     KEY = { file = "keys/key", hosts = ["api.example.com", "*.example.org"] }
     PASSWORD = { command = ["pass", "show", "it"] }
@@ -95,6 +100,7 @@ fn secrets_are_bound_to_the_hosts_they_name_or_else_to_those_of_their_providers(
     let config = parse(WHOLE).expect("a config");
     assert_eq!(config.secrets["KEY"].source, SecretSource::File("keys/key".into()));
     assert!(config.secrets["KEY"].allows("api.example.com") && !config.secrets["KEY"].allows("127.0.0.1"));
+    assert!(config.secrets["SIGN"].allows("127.0.0.1"));
     assert!(config.secrets["TOKEN"].allows("127.0.0.1") && !config.secrets["TOKEN"].allows("api.example.com"));
     assert!(config.secrets["PASSWORD"].allows("id.example") && !config.secrets["PASSWORD"].allows("shop.example"));
 }
@@ -216,6 +222,8 @@ fn the_published_schema_says_what_the_reader_says() {
         "limits.fuel = -1",
         "limits.tool_timeout = '10'",
         "limits.tool_timeout = '0s'",
+        "artifacts.dir = 1",
+        "artifacts.cloudinary = { cloud = 'demo' }",
         "secrets.A = {}",
         "secrets.A = { env = 'A', file = 'a' }",
         "secrets.A = { command = [] }",

@@ -1,6 +1,7 @@
 //! A project: the folder with a `flow.toml`, and what its flows may use. Builds the catalog that programs are checked
 //! against, without a network, and the engine that runs them.
 
+mod artifacts;
 mod builtin;
 mod config;
 #[cfg(feature = "cli")]
@@ -23,6 +24,7 @@ use crate::tools::http::{AllowPrivate, HttpClient, HttpConfig};
 use crate::tools::standard_tools;
 use crate::types::Catalog;
 
+pub use artifacts::{ArtifactSettings, CloudinarySettings};
 pub use config::{Config, HttpSettings};
 #[cfg(feature = "cli")]
 pub use demo::DemoSite;

@@ -69,7 +69,7 @@ pub(super) fn read(reader: &mut Reader, entry: &Entry<'_>) -> IndexMap<String, S
                 "file" => sources.push(reader.text(&key).map(|path| SecretSource::File(path.into()))),
                 "command" => sources.push(reader.texts(&key).map(SecretSource::Command)),
                 _ => {
-                    hosts = reader.each(&key, "a list of hosts like `[\"api.example.com\"]`", host).unwrap_or_default()
+                    hosts = reader.each(&key, "a list of hosts like `[\"api.example.com\"]`", host).unwrap_or_default();
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 mod bind;
 mod budget;
+mod call;
 pub mod clock;
 pub mod engine;
 pub mod eval;
@@ -24,6 +25,7 @@ pub use handle::{Events, Run};
 pub use journal::MemoryJournal;
 pub use limits::Limits;
 pub use ports::{
-    Clock, Hook, Journal, NoSecrets, Registry, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage,
+    Artifact, Artifacts, Clock, Hook, Journal, NoArtifacts, NoSecrets, Registry, Report, SecretUse, Secrets, Tool,
+    ToolContext, ToolError, Usage,
 };
 pub use typed::{TypedTool, tool, tool_in_context};
