@@ -36,6 +36,9 @@ mod plan;
 mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[cfg(feature = "project")]
+#[path = "all/settings.rs"]
+mod settings;
 #[path = "all/syntax.rs"]
 mod syntax;
 #[path = "all/tidy.rs"]

@@ -321,7 +321,7 @@ fn pad(whole: Value, args: &[Value], cx: &mut dyn Callback) -> Outcome {
     cx.room(lacking.saturating_add(content.len()))?;
     cx.spend(lacking / 8)?;
     let filling: String = fill.chars().cycle().take(lacking).collect();
-    string(if at_start { filling + content } else { content.to_owned() + &filling }, cx)
+    string(if at_start { filling + content } else { content.to_owned() + filling.as_str() }, cx)
 }
 
 fn repeat(whole: Value, args: &[Value], cx: &mut dyn Callback) -> Outcome {

@@ -4,7 +4,15 @@ mod args;
 #[cfg(feature = "http")]
 mod endpoint;
 #[cfg(feature = "http")]
+mod governed;
+#[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "mcp")]
+pub mod mcp;
+#[cfg(feature = "project")]
+pub mod openapi;
+#[cfg(feature = "http")]
+pub mod setting;
 pub mod standard;
 pub mod system;
 mod unconfigured;
@@ -13,6 +21,10 @@ pub mod web;
 
 #[cfg(feature = "http")]
 pub use endpoint::Endpoint;
+#[cfg(feature = "http")]
+pub use governed::{Gate, Governed, Rate};
+#[cfg(feature = "http")]
+pub use setting::Setting;
 pub use unconfigured::Unconfigured;
 
 /// Every tool of the standard catalog: `http`, `web`, `time`, `random` and `log` over this client, and for each tool
