@@ -20,7 +20,7 @@ mod docs;
 mod errors;
 #[path = "all/fixes.rs"]
 mod fixes;
-#[path = "all/generated.rs"]
+#[path = "all/generated/mod.rs"]
 mod generated;
 #[path = "all/imports.rs"]
 mod imports;
