@@ -61,6 +61,7 @@ pub mod cli;
 pub mod compile;
 pub mod diagnostic;
 pub mod format;
+pub mod orchestrator;
 pub mod plan;
 pub mod program;
 #[cfg(feature = "project")]
