@@ -37,7 +37,7 @@ pub(super) const METHODS: &[Method] = &[
     Method {
         id: "url.scheme",
         signature: "url.scheme -> string",
-        doc: "`http` or `https`.",
+        doc: "`http` or `https`; `file` of an artifact that is kept on this machine.",
         examples: &[r#""https://example.com".to_url()?.scheme == "https""#],
         bare: true,
         run: |url, _, _| Ok(read(&url)?.scheme().into()),

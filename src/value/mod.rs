@@ -15,7 +15,7 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 
-pub use conform::{parse_datetime, parse_url};
+pub use conform::{is_artifact_name, parse_datetime, parse_url};
 pub use duration::{format_duration, parse_duration};
 pub use fault::{ErrorKind, Fault};
 pub use misfit::{Misfit, outcome};

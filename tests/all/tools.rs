@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Response, StatusCode};
-use flowc::run::{NoSecrets, Report, Secrets, Tool, ToolContext, ToolError, Usage};
+use flowc::run::{NoArtifacts, NoSecrets, Report, Secrets, Tool, ToolContext, ToolError, Usage};
 use flowc::tools::http::{AllowPrivate, Allowed, Http, HttpClient, HttpConfig, Lookup, MAX_REDIRECTS};
 use flowc::tools::web::WebScrape;
 use flowc::value::{ErrorKind, Value};
@@ -26,7 +26,16 @@ impl Report for Quiet {
 }
 
 fn context(secrets: &dyn Secrets) -> ToolContext<'_> {
-    ToolContext { run: "run", path: "page", attempt: 1, key: None, timeout: None, report: &Quiet, secrets }
+    ToolContext {
+        run: "run",
+        path: "page",
+        attempt: 1,
+        key: None,
+        timeout: None,
+        report: &Quiet,
+        secrets,
+        artifacts: &NoArtifacts,
+    }
 }
 
 fn open() -> HttpConfig {
