@@ -67,6 +67,8 @@ pub mod program;
 #[cfg(feature = "project")]
 pub mod project;
 pub mod run;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod source;
 pub mod syntax;
 pub mod tools;

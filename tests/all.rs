@@ -34,6 +34,9 @@ mod plan;
 mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[cfg(feature = "server")]
+#[path = "all/serving.rs"]
+mod serving;
 #[path = "all/syntax.rs"]
 mod syntax;
 #[path = "all/tidy.rs"]

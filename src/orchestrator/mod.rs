@@ -40,7 +40,7 @@ use crate::diagnostic::Diagnostics;
 use crate::program::{Flow, Program};
 use crate::run::{Engine, Run, StartError};
 use crate::source::{Loader, SourceFile};
-use crate::types::Text;
+use crate::types::{Signature, Text};
 use crate::value::Value;
 
 pub use answer::Answer;
@@ -109,6 +109,12 @@ impl Orchestrator {
     /// The engine that runs all of it.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The tools that can be called: those that something here provides. What [`Orchestrator::prompt`] and
+    /// [`Orchestrator::definitions`] may be narrowed to.
+    pub fn available(&self, tool: &Signature) -> bool {
+        self.engine.registry().get(&tool.name).is_some_and(|tool| tool.available())
     }
 
     /// The workflows, in the order they were added.
