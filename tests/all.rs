@@ -30,6 +30,9 @@ mod methods;
 mod outputs;
 #[path = "all/plan.rs"]
 mod plan;
+#[cfg(all(feature = "http", feature = "sqlite"))]
+#[path = "all/providers/mod.rs"]
+mod providers;
 #[path = "all/run.rs"]
 mod run;
 #[path = "all/schemas.rs"]

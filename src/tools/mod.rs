@@ -1,16 +1,28 @@
 //! The tools that come with Flow: the standard catalog, and what provides it.
 
+#[cfg(feature = "http")]
+mod api;
 mod args;
+#[cfg(feature = "http")]
+pub mod brave;
 #[cfg(feature = "http")]
 mod endpoint;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "http")]
+pub mod llm;
+#[cfg(feature = "sqlite")]
+pub mod memory;
 pub mod standard;
 pub mod system;
 mod unconfigured;
+#[cfg(feature = "http")]
+pub mod vercel;
 #[cfg(feature = "web")]
 pub mod web;
 
+#[cfg(feature = "http")]
+pub use api::{ApiConfig, ApiKey};
 #[cfg(feature = "http")]
 pub use endpoint::Endpoint;
 pub use unconfigured::Unconfigured;
