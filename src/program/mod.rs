@@ -5,6 +5,7 @@
 //! iteration of `parallel for`, a function's call. Parameters come first. A branch begins with copies of what it
 //! captures from the frame around it; lambdas and sequential blocks use slots of the frame they stand in.
 
+mod call;
 mod expr;
 
 use std::sync::{Arc, OnceLock};

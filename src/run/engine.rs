@@ -16,7 +16,7 @@ use crate::run::handle::{self, Run};
 use crate::run::input::{Arguments, arguments};
 use crate::run::journal::Log;
 use crate::run::limits::Limits;
-use crate::run::ports::{Clock, Hook, Journal, NoSecrets, Registry, Secrets, Tool};
+use crate::run::ports::{Artifacts, Clock, Hook, Journal, NoArtifacts, NoSecrets, Registry, Secrets, Tool};
 use crate::types::{Catalog, Text};
 use crate::value::{ErrorKind, Value};
 
@@ -32,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) hooks: Vec<Arc<dyn Hook>>,
     pub(crate) journal: Option<Arc<dyn Journal>>,
     pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) artifacts: Arc<dyn Artifacts>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     /// The programs that live, with their tools.
@@ -211,6 +212,7 @@ pub struct EngineBuilder {
     hooks: Vec<Arc<dyn Hook>>,
     journal: Option<Arc<dyn Journal>>,
     secrets: Option<Arc<dyn Secrets>>,
+    artifacts: Option<Arc<dyn Artifacts>>,
     clock: Option<Arc<dyn Clock>>,
     limits: Limits,
 }
@@ -248,6 +250,13 @@ impl EngineBuilder {
     #[must_use]
     pub fn secrets(mut self, secrets: impl Secrets + 'static) -> Self {
         self.secrets = Some(Arc::new(secrets));
+        self
+    }
+
+    /// Keeps what tools make: pictures and documents. Without it tools that make such refuse.
+    #[must_use]
+    pub fn artifacts(mut self, artifacts: impl Artifacts + 'static) -> Self {
+        self.artifacts = Some(Arc::new(artifacts));
         self
     }
 
@@ -291,6 +300,7 @@ impl EngineBuilder {
                 hooks: self.hooks,
                 journal: self.journal,
                 secrets: self.secrets.unwrap_or_else(|| Arc::new(NoSecrets)),
+                artifacts: self.artifacts.unwrap_or_else(|| Arc::new(NoArtifacts)),
                 clock,
                 limits: self.limits,
                 bound: Mutex::default(),

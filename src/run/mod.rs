@@ -2,6 +2,7 @@
 
 mod bind;
 mod budget;
+mod call;
 pub mod clock;
 pub mod engine;
 pub mod eval;
@@ -23,5 +24,8 @@ pub use event::{Event, EventKind, RunError};
 pub use handle::{Events, Run};
 pub use journal::MemoryJournal;
 pub use limits::Limits;
-pub use ports::{Clock, Hook, Journal, NoSecrets, Registry, Report, Secrets, Tool, ToolContext, ToolError, Usage};
+pub use ports::{
+    Artifact, Artifacts, Clock, Hook, Journal, NoArtifacts, NoSecrets, Registry, Report, SecretUse, Secrets, Tool,
+    ToolContext, ToolError, Usage,
+};
 pub use typed::{TypedTool, tool, tool_in_context};

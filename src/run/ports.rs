@@ -38,9 +38,25 @@ pub struct ToolContext<'a> {
     pub report: &'a dyn Report,
     /// What a secret stands for.
     pub secrets: &'a dyn Secrets,
+    /// Where what the tool makes is kept; see [`ToolContext::store`].
+    pub artifacts: &'a dyn Artifacts,
 }
 
 impl ToolContext<'_> {
+    /// Keeps what the tool made and gives its handle: a value of the type `image` where the bytes are a picture, else
+    /// of the type `file`. What the store has to say about it goes out as partial output.
+    ///
+    /// # Errors
+    /// As [`Artifacts::store`].
+    pub async fn store(&self, bytes: Vec<u8>, mime_type: &str, name: &str) -> Result<Value, ToolError> {
+        let artifact = self.artifacts.store(bytes, mime_type, name).await?;
+        if let Some(warning) = &artifact.warning {
+            let about = [("warning", warning.as_str().into()), ("artifact", artifact.url.as_str().into())];
+            self.report.output(Value::record_of(about));
+        }
+        Ok(artifact.into())
+    }
+
     /// The same for every attempt of this step in this run: what makes a second delivery harmless where the other
     /// side takes such a key. It is what `key` says, or else the SHA-256 of the run's id and the step's path without
     /// its own attempt, in hex. A tool whose signature names a key parameter has it among its arguments already.
@@ -100,11 +116,21 @@ impl Usage {
 
 /// Resolves secrets at a tool's edge.
 pub trait Secrets: Send + Sync {
-    /// The secret's value.
+    /// The secret's value, for this use and no other.
     ///
     /// # Errors
-    /// A sentence that says what is missing and where it is configured; never the value.
-    fn resolve(&self, name: &str) -> Result<String, String>;
+    /// A sentence that says what is missing, or that the secret is not for this use, and where that is configured;
+    /// never the value.
+    fn resolve(&self, name: &str, of: SecretUse<'_>) -> Result<String, String>;
+}
+
+/// Whom a secret is given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretUse<'a> {
+    /// A host that it is sent to, by name or address, without a port.
+    Host(&'a str),
+    /// A program that the operator named, which finds it in its environment.
+    Process(&'a str),
 }
 
 /// No secrets at all.
@@ -112,8 +138,77 @@ pub trait Secrets: Send + Sync {
 pub struct NoSecrets;
 
 impl Secrets for NoSecrets {
-    fn resolve(&self, name: &str) -> Result<String, String> {
+    fn resolve(&self, name: &str, _of: SecretUse<'_>) -> Result<String, String> {
         Err(format!("the secret `{name}` is not configured"))
+    }
+}
+
+/// Where what tools make is kept: pictures and documents. Values hold handles to it, never its bytes.
+pub trait Artifacts: Send + Sync {
+    /// Keeps bytes, the same ones once. `mime_type` is what their sender says they are, and `name` what a person may
+    /// call them; either may be empty. The store looks at the bytes itself and trusts neither.
+    ///
+    /// # Errors
+    /// `invalid` for what claims to be a picture and is none, or is larger than the store takes; else why it cannot be
+    /// kept.
+    fn store<'a>(
+        &'a self,
+        bytes: Vec<u8>,
+        mime_type: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Artifact, ToolError>>;
+
+    /// The bytes behind a handle's address; none where they are not kept here but have to be fetched.
+    ///
+    /// # Errors
+    /// The address is one of the store's, but its bytes cannot be read.
+    fn load<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, ToolError>>;
+}
+
+/// Something that is kept. As a value it is a handle: `{ url, mime_type, size }`, and `width` and `height` of a picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Where it is: an http(s) address, or a `file:` one on this machine.
+    pub url: String,
+    /// What it is, by its bytes.
+    pub mime_type: String,
+    /// How many bytes.
+    pub size: u64,
+    /// Width and height in pixels, of a picture.
+    pub dimensions: Option<(u32, u32)>,
+    /// What whoever reads the run should know about it: that it is kept here only, since its upload failed.
+    pub warning: Option<String>,
+}
+
+impl From<Artifact> for Value {
+    fn from(artifact: Artifact) -> Self {
+        let size = i64::try_from(artifact.size).unwrap_or(i64::MAX);
+        let mut fields: Vec<(Text, Value)> = vec![
+            ("url".into(), artifact.url.into()),
+            ("mime_type".into(), artifact.mime_type.into()),
+            ("size".into(), Value::Int(size)),
+        ];
+        if let Some((width, height)) = artifact.dimensions {
+            fields.push(("width".into(), Value::Int(width.into())));
+            fields.push(("height".into(), Value::Int(height.into())));
+        }
+        Value::record(fields)
+    }
+}
+
+/// No store at all.
+#[derive(Debug, Clone, Copy)]
+pub struct NoArtifacts;
+
+impl Artifacts for NoArtifacts {
+    fn store<'a>(&'a self, _: Vec<u8>, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Artifact, ToolError>> {
+        let why = "nothing keeps pictures and files here: name a store where the engine is built \
+                   (`EngineBuilder::artifacts`)";
+        Box::pin(std::future::ready(Err(ToolError::new(ErrorKind::Denied, why))))
+    }
+
+    fn load<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, ToolError>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }
 
@@ -231,7 +326,7 @@ impl Extend<Arc<dyn Tool>> for Registry {
     }
 }
 
-/// Something done around every tool call: turning images into handles, metering, policy.
+/// Something done around every tool call: turning images into handles, metering, policy. A mock's answer passes none.
 pub trait Hook: Send + Sync {
     /// Before a call: an error refuses it.
     fn before<'a>(&'a self, tool: &'a Signature, args: &'a Value) -> BoxFuture<'a, Result<(), ToolError>> {
@@ -239,10 +334,22 @@ pub trait Hook: Send + Sync {
         Box::pin(async { Ok(()) })
     }
 
-    /// After a call: what the step sees instead of the tool's raw result.
-    fn after<'a>(&'a self, tool: &'a Signature, result: Value) -> BoxFuture<'a, Result<Value, ToolError>> {
-        let _ = tool;
-        Box::pin(async { Ok(result) })
+    /// After a call: what the step sees instead of what the tool gave, or of why it failed.
+    fn after<'a>(
+        &'a self,
+        tool: &'a Signature,
+        result: Result<Value, ToolError>,
+        context: ToolContext<'a>,
+    ) -> BoxFuture<'a, Result<Value, ToolError>> {
+        let _ = (tool, context);
+        Box::pin(std::future::ready(result))
+    }
+
+    /// On the way of partial output: what the run's events show instead of it. The call goes on meanwhile; outputs keep
+    /// their order.
+    fn output<'a>(&'a self, tool: &'a Signature, output: Value, context: ToolContext<'a>) -> BoxFuture<'a, Value> {
+        let _ = (tool, context);
+        Box::pin(std::future::ready(output))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::run::exec::{Machine, Stop, Strand, panic_text, run_block};
 use crate::run::handle;
 use crate::run::journal::Log;
 use crate::run::limits::Limits;
-use crate::run::ports::{NoSecrets, Registry, ToolError};
+use crate::run::ports::{NoArtifacts, NoSecrets, Registry, ToolError};
 use crate::source::Span;
 use crate::types::{Catalog, Text};
 use crate::value::{ErrorKind, Value};
@@ -78,6 +78,7 @@ pub fn run_test(program: &Arc<Program>, index: usize, limits: &Limits) -> Option
         hooks: Vec::new(),
         journal: None,
         secrets: Arc::new(NoSecrets),
+        artifacts: Arc::new(NoArtifacts),
         clock: Arc::new(clock.clone()),
         limits: limits.clone(),
         bound: Mutex::default(),

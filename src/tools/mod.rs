@@ -8,11 +8,19 @@ pub mod brave;
 #[cfg(feature = "http")]
 mod endpoint;
 #[cfg(feature = "http")]
+mod governed;
+#[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "http")]
 pub mod llm;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 #[cfg(feature = "sqlite")]
 pub mod memory;
+#[cfg(feature = "project")]
+pub mod openapi;
+#[cfg(feature = "http")]
+pub mod setting;
 pub mod standard;
 pub mod system;
 mod unconfigured;
@@ -25,6 +33,10 @@ pub mod web;
 pub use api::{ApiConfig, ApiKey};
 #[cfg(feature = "http")]
 pub use endpoint::Endpoint;
+#[cfg(feature = "http")]
+pub use governed::{Gate, Governed, Rate};
+#[cfg(feature = "http")]
+pub use setting::Setting;
 pub use unconfigured::Unconfigured;
 
 /// Every tool of the standard catalog: `http`, `web`, `time`, `random` and `log` over this client, and for each tool

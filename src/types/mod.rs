@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-pub use catalog::{Annotations, Catalog, Param, Signature};
+pub use catalog::{Annotations, Catalog, Param, Retry, Signature};
 pub(crate) use display::is_name;
 pub use generic::Bindings;
 pub use operator::BinaryOp;

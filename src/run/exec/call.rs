@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -12,14 +12,15 @@ use crate::program::Block;
 use crate::run::budget::Account;
 use crate::run::event::{EventKind, RunError};
 use crate::run::exec::block::block;
+use crate::run::exec::hooks::hooked;
 use crate::run::exec::retry::{Tally, too_long};
 use crate::run::exec::step::{Job, Prepared};
 use crate::run::exec::{Exit, Failure, Machine, Stop, Strand, undo};
 use crate::run::limits::exceeds;
-use crate::run::ports::{Hook, Report, Tool, ToolContext, ToolError, Usage};
+use crate::run::ports::{Report, ToolContext, ToolError, Usage};
 use crate::run::scope::{Ended, bounded, timed};
 use crate::run::testing::Answer;
-use crate::types::{Signature, Text, Type};
+use crate::types::{Text, Type};
 use crate::value::{ErrorKind, Value};
 
 /// Calls a tool once and makes its result fit.
@@ -46,6 +47,7 @@ pub(super) async fn tool<'m>(
         timeout: job.timeout,
         report: &report,
         secrets: &*machine.engine.secrets,
+        artifacts: &*machine.engine.artifacts,
     };
     // A box, since a future that is handed on is held by each hand: this one is two words wherever it goes.
     let calling = match catch_unwind(AssertUnwindSafe(|| invoke(machine, job, tool, args, context))) {
@@ -108,23 +110,6 @@ fn invoke<'a>(
         }
         _ => bound.call(args, context),
     }
-}
-
-async fn hooked(
-    hooks: &[Arc<dyn Hook>],
-    tool: &dyn Tool,
-    signature: &Signature,
-    args: Value,
-    context: ToolContext<'_>,
-) -> Result<Value, ToolError> {
-    for hook in hooks {
-        hook.before(signature, &args).await?;
-    }
-    let mut result = tool.call(args, context).await?;
-    for hook in hooks.iter().rev() {
-        result = hook.after(signature, result).await?;
-    }
-    Ok(result)
 }
 
 /// Makes what an action gave fit the step's type.

@@ -10,6 +10,7 @@ mod call;
 mod evaluate;
 mod forms;
 mod guard;
+mod hooks;
 mod loops;
 mod parallel;
 mod path;

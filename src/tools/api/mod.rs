@@ -9,13 +9,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use serde_json::error::Category;
 use url::Url;
 
-use crate::run::{ToolContext, ToolError};
+use crate::run::{Secrets, ToolContext, ToolError};
+use crate::tools::Setting;
 use crate::tools::http::{EXCERPT, HttpClient, Incoming, Redirects, Request, Response, mime_type, status_error};
+use crate::tools::setting::bearer;
 use crate::value::{ErrorKind, Value};
 
 pub(crate) use sse::Events;
@@ -27,37 +30,47 @@ pub struct ApiConfig {
     pub base_url: Url,
     /// How it knows who asks.
     pub key: Option<ApiKey>,
-    /// More headers: the API's version, an organisation. They come before those that the provider sets itself.
-    pub headers: HeaderMap,
+    /// More headers: the API's version, an organisation.
+    pub headers: IndexMap<String, Setting>,
 }
 
 impl ApiConfig {
+    /// The secrets that it is sent.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let key = self.key.as_ref().map(ApiKey::secret);
+        key.into_iter().chain(self.headers.values().filter_map(Setting::secret))
+    }
+
     /// An API at an address.
     pub fn new(base_url: Url, key: Option<ApiKey>) -> Self {
-        Self { base_url, key, headers: HeaderMap::new() }
+        Self { base_url, key, headers: IndexMap::new() }
     }
 }
 
-/// A header with a secret in it.
+/// How an API knows who asks, by the name of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiKey {
-    /// The header's name.
-    pub header: HeaderName,
-    /// What stands before the secret: `Bearer `.
-    pub prefix: &'static str,
-    /// The secret's name; what it stands for is asked at each call.
-    pub secret: String,
+pub enum ApiKey {
+    /// `Authorization: Bearer …`
+    Bearer(String),
+    /// A header that is the secret.
+    Header(HeaderName, String),
 }
 
 impl ApiKey {
     /// `Authorization: Bearer …`
     pub fn bearer(secret: impl Into<String>) -> Self {
-        Self { header: AUTHORIZATION, prefix: "Bearer ", secret: secret.into() }
+        Self::Bearer(secret.into())
     }
 
-    /// A header that is the secret.
+    /// A header that is the secret; its name in lower case.
     pub fn header(name: &'static str, secret: impl Into<String>) -> Self {
-        Self { header: HeaderName::from_static(name), prefix: "", secret: secret.into() }
+        Self::Header(HeaderName::from_static(name), secret.into())
+    }
+
+    /// The secret's name.
+    pub fn secret(&self) -> &str {
+        let (Self::Bearer(secret) | Self::Header(_, secret)) = self;
+        secret
     }
 }
 
@@ -165,16 +178,8 @@ impl Api {
         body: Option<&Json>,
         context: ToolContext<'_>,
     ) -> Result<Incoming, ToolError> {
-        let mut headers = self.config.headers.clone();
-        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
-        if body.is_some() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        let mut secret = String::new();
-        if let Some(key) = &self.config.key {
-            secret = key.resolve(context)?;
-            headers.insert(key.header.clone(), key.value(&secret)?);
-        }
+        let headers = self.headers(&url, body.is_some(), context.secrets)?;
+        let hidden = secrets_in(&headers);
         let body = body.map(|body| Bytes::from(body.to_string()));
         let request = Request { method, url, headers, body, timeout: context.timeout };
         let incoming = self.client.open(request, Redirects::Keep).await?;
@@ -182,11 +187,34 @@ impl Api {
             return Ok(incoming);
         }
         let response = incoming.read().await?;
-        Err(self.refused(&response, &secret))
+        Err(self.refused(&response, &hidden))
     }
 
-    /// The error of a bad status, in the API's own words, without the secret where the API repeats it.
-    fn refused(&self, response: &Response, secret: &str) -> ToolError {
+    /// What every request carries.
+    fn headers(&self, to: &Url, has_body: bool, secrets: &dyn Secrets) -> Result<HeaderMap, ToolError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if has_body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        match &self.config.key {
+            Some(ApiKey::Bearer(secret)) => drop(headers.insert(AUTHORIZATION, bearer(secret, secrets, to)?)),
+            Some(ApiKey::Header(name, secret)) => {
+                headers.insert(name.clone(), Setting::Secret(secret.clone()).header(secrets, to)?);
+            }
+            None => {}
+        }
+        for (name, value) in &self.config.headers {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            let name =
+                name.map_err(|_| self.error(ErrorKind::Denied, "has a header whose name is none").undelivered())?;
+            headers.insert(name, value.header(secrets, to)?);
+        }
+        Ok(headers)
+    }
+
+    /// The error of a bad status, in the API's own words, without the secrets where the API repeats them.
+    fn refused(&self, response: &Response, hidden: &[String]) -> ToolError {
         let status = response.status.as_u16();
         let reason = response.status.canonical_reason().unwrap_or_default().to_lowercase();
         let mut error = status_error(response).unwrap_or_else(|| ToolError::new(ErrorKind::Tool, ""));
@@ -198,7 +226,7 @@ impl Api {
         error.retry_after = error.retry_after.or_else(|| (self.wait)(&response.headers));
         let said = explanation(&response.body).map(|said| format!(": {said}")).unwrap_or_default();
         let hint = match (status, &self.config.key) {
-            (401 | 403, Some(key)) => format!(" (the secret `{}` was sent)", key.secret),
+            (401 | 403, Some(key)) => format!(" (the secret `{}` was sent)", key.secret()),
             (401 | 403, None) => " (no key is configured)".to_owned(),
             (300..=399, _) => {
                 let to = response.headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
@@ -209,7 +237,7 @@ impl Api {
             _ => String::new(),
         };
         let message = format!("{} answered {}{said}{hint}", self.name, format!("{status} {reason}").trim_end());
-        let hide = |text: &str| if secret.is_empty() { text.to_owned() } else { text.replace(secret, "…") };
+        let hide = |text: &str| hidden.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"));
         error.message = hide(&message);
         error.details(Value::record_of([
             ("status", Value::Int(i64::from(status))),
@@ -241,20 +269,14 @@ impl Api {
     }
 }
 
-impl ApiKey {
-    fn resolve(&self, context: ToolContext<'_>) -> Result<String, ToolError> {
-        let secret = context.secrets.resolve(&self.secret);
-        Ok(secret.map_err(|why| ToolError::new(ErrorKind::Denied, why).undelivered())?.trim().to_owned())
-    }
-
-    fn value(&self, secret: &str) -> Result<HeaderValue, ToolError> {
-        let mut value = HeaderValue::from_str(&format!("{}{secret}", self.prefix)).map_err(|_| {
-            let message = format!("the secret `{}` holds a character that no header may", self.secret);
-            ToolError::new(ErrorKind::Denied, message).undelivered()
-        })?;
-        value.set_sensitive(true);
-        Ok(value)
-    }
+/// What must not be seen of a request.
+fn secrets_in(headers: &HeaderMap) -> Vec<String> {
+    let secret = |value: &HeaderValue| {
+        let text = value.to_str().ok()?;
+        Some(text.strip_prefix("Bearer ").unwrap_or(text).to_owned())
+    };
+    let sensitive = headers.values().filter(|value| value.is_sensitive());
+    sensitive.filter_map(secret).filter(|secret| !secret.is_empty()).collect()
 }
 
 /// What an API says of a failure, in the forms that are common: `{error: {message}}`, `{error}`, `{message}`,

@@ -9,12 +9,12 @@ mod prompts;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use http::HeaderValue;
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 use url::Url;
 
 use crate::run::{Tool, ToolContext, ToolError};
+use crate::tools::Setting;
 use crate::tools::api::{ApiConfig, ApiKey};
 use crate::tools::args::{Args, invalid};
 use crate::tools::http::HttpClient;
@@ -109,7 +109,7 @@ impl Provider {
     pub fn anthropic(secret: &str) -> Self {
         let key = ApiKey::header("x-api-key", secret);
         let mut api = ApiConfig::new(address("https://api.anthropic.com"), Some(key));
-        api.headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
+        api.headers.insert("anthropic-version".to_owned(), Setting::Plain("2023-06-01".to_owned()));
         Self { protocol: Protocol::Anthropic, api }
     }
 
@@ -130,9 +130,12 @@ fn address(text: &'static str) -> Url {
     Url::parse(text).expect("an address")
 }
 
-/// `llm.complete`, `llm.summarize` and `llm.extract`.
-pub fn tools(config: Config, client: &Arc<HttpClient>) -> Vec<Arc<dyn Tool>> {
-    let chat = |(alias, model): (String, Model)| (alias, Chat::new(model, client));
+/// `llm.complete`, `llm.summarize` and `llm.extract`; `client` gives the client that reaches a provider's address.
+pub fn tools(config: Config, client: impl Fn(&Url) -> Arc<HttpClient>) -> Vec<Arc<dyn Tool>> {
+    let chat = |(alias, model): (String, Model)| {
+        let client = client(&model.provider.api.base_url);
+        (alias, Chat::new(model, &client))
+    };
     let models = Arc::new(Models { default: config.default, chats: config.models.into_iter().map(chat).collect() });
     let tool = |(name, action)| {
         let (models, signature) = (Arc::clone(&models), standard::find(name)?);

@@ -4,10 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
 use flowc::run::{Tool, ToolError, Usage};
-use flowc::tools::ApiKey;
 use flowc::tools::llm::{Config, JsonMode, Model, Price, Protocol, Provider, tools};
+use flowc::tools::{ApiKey, Setting};
 use flowc::value::{ErrorKind, Value};
 use serde_json::{Value as Json, json};
 
@@ -28,7 +27,7 @@ fn gpt(server: &Server) -> Model {
 }
 
 fn only(model: Model) -> Vec<Arc<dyn Tool>> {
-    tools(Config { models: [("main".to_owned(), model)].into_iter().collect(), default: None }, &client())
+    tools(Config { models: [("main".to_owned(), model)].into_iter().collect(), default: None }, |_| client())
 }
 
 pub(super) fn anthropic(server: &Server) -> Vec<Arc<dyn Tool>> {
@@ -212,7 +211,7 @@ async fn requests_are_as_the_sdks_send_them() {
     let newer = |server: &Server| {
         let mut model = claude(server);
         model.provider.api.key = Some(ApiKey::bearer("KEY"));
-        model.provider.api.headers.insert("anthropic-version", HeaderValue::from_static("2026-10-21"));
+        model.provider.api.headers.insert("anthropic-version".into(), Setting::Plain("2026-10-21".into()));
         model
     };
     let models: [(&str, &dyn Fn(&Server) -> Model); 3] =
@@ -322,7 +321,7 @@ async fn models_have_names_and_parameters() {
     old.provider.protocol = Protocol::OpenAi;
     old.parameters = json!({ "max_tokens": 50, "temperature": 0.2 }).as_object().unwrap().clone();
     let models = [("fast".to_owned(), claude(&server)), ("old".to_owned(), old)].into_iter().collect();
-    let tools = tools(Config { models, default: Some("old".to_owned()) }, &client());
+    let tools = tools(Config { models, default: Some("old".to_owned()) }, |_| client());
     call(&tools, "llm.complete", &json!({ "prompt": "hi", "system": "Be brief." })).await.unwrap();
     let [request] = server.seen().try_into().ok().expect("one request");
     assert_eq!(request.body["max_tokens"], 50);

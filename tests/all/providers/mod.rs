@@ -4,6 +4,7 @@ mod brave;
 mod failures;
 mod llm;
 mod memory;
+mod project;
 mod vercel;
 
 use std::collections::VecDeque;
@@ -15,7 +16,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Response};
-use flowc::run::{Report, Secrets, Tool, ToolContext, ToolError, Usage};
+use flowc::run::{NoArtifacts, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage};
 use flowc::tools::http::{AllowPrivate, HttpClient, HttpConfig};
 use flowc::value::Value;
 use futures::StreamExt;
@@ -151,7 +152,8 @@ fn client() -> Arc<HttpClient> {
 struct OneSecret;
 
 impl Secrets for OneSecret {
-    fn resolve(&self, name: &str) -> Result<String, String> {
+    fn resolve(&self, name: &str, of: SecretUse<'_>) -> Result<String, String> {
+        assert_eq!(of, SecretUse::Host("127.0.0.1"));
         if name == "KEY" { Ok(SECRET.to_owned()) } else { Err(format!("the secret `{name}` is not configured")) }
     }
 }
@@ -199,6 +201,7 @@ async fn call_with(
         timeout: Some(timeout),
         report,
         secrets: &OneSecret,
+        artifacts: &NoArtifacts,
     };
     let result = tool.call(Value::record(args), context).await?;
     Ok(Json::from(&result.conform(&signature.result).expect("a result that fits the signature")))
