@@ -2,6 +2,8 @@
 
 mod args;
 #[cfg(feature = "http")]
+pub mod artifacts;
+#[cfg(feature = "http")]
 mod endpoint;
 #[cfg(feature = "http")]
 mod governed;
