@@ -4,6 +4,8 @@
 mod api;
 mod args;
 #[cfg(feature = "http")]
+pub mod artifacts;
+#[cfg(feature = "http")]
 pub mod brave;
 #[cfg(feature = "http")]
 mod endpoint;
