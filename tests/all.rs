@@ -18,6 +18,8 @@ mod cli;
 mod docs;
 #[path = "all/errors.rs"]
 mod errors;
+#[path = "all/fixes.rs"]
+mod fixes;
 #[path = "all/generated.rs"]
 mod generated;
 #[path = "all/imports.rs"]
@@ -30,6 +32,9 @@ mod methods;
 mod outputs;
 #[path = "all/plan.rs"]
 mod plan;
+#[cfg(feature = "project")]
+#[path = "all/providers/mod.rs"]
+mod providers;
 #[path = "all/run.rs"]
 mod run;
 #[path = "all/schemas.rs"]
@@ -37,6 +42,9 @@ mod schemas;
 #[cfg(feature = "server")]
 #[path = "all/serving.rs"]
 mod serving;
+#[cfg(feature = "project")]
+#[path = "all/settings.rs"]
+mod settings;
 #[path = "all/syntax.rs"]
 mod syntax;
 #[path = "all/tidy.rs"]

@@ -25,7 +25,7 @@ pub use handle::{Events, Run};
 pub use journal::MemoryJournal;
 pub use limits::Limits;
 pub use ports::{
-    Artifact, Artifacts, Clock, Hook, Journal, NoArtifacts, NoSecrets, Registry, Report, Secrets, Tool, ToolContext,
-    ToolError, Usage,
+    Artifact, Artifacts, Clock, Hook, Journal, NoArtifacts, NoSecrets, Registry, Report, SecretUse, Secrets, Tool,
+    ToolContext, ToolError, Usage,
 };
 pub use typed::{TypedTool, tool, tool_in_context};

@@ -121,11 +121,21 @@ impl Usage {
 
 /// Resolves secrets at a tool's edge.
 pub trait Secrets: Send + Sync {
-    /// The secret's value.
+    /// The secret's value, for this use and no other.
     ///
     /// # Errors
-    /// A sentence that says what is missing and where it is configured; never the value.
-    fn resolve(&self, name: &str) -> Result<String, String>;
+    /// A sentence that says what is missing, or that the secret is not for this use, and where that is configured;
+    /// never the value.
+    fn resolve(&self, name: &str, of: SecretUse<'_>) -> Result<String, String>;
+}
+
+/// Whom a secret is given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretUse<'a> {
+    /// A host that it is sent to, by name or address, without a port.
+    Host(&'a str),
+    /// A program that the operator named, which finds it in its environment.
+    Process(&'a str),
 }
 
 /// No secrets at all.
@@ -133,7 +143,7 @@ pub trait Secrets: Send + Sync {
 pub struct NoSecrets;
 
 impl Secrets for NoSecrets {
-    fn resolve(&self, name: &str) -> Result<String, String> {
+    fn resolve(&self, name: &str, _of: SecretUse<'_>) -> Result<String, String> {
         Err(format!("the secret `{name}` is not configured"))
     }
 }

@@ -1,6 +1,7 @@
 //! What a program computes with. A value is 24 bytes and cheap to clone: text up to 23 bytes is held inline, all
 //! else is shared and never changed in place while it is shared.
 
+mod absent;
 mod conform;
 mod duration;
 pub mod exact;

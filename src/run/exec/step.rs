@@ -352,20 +352,26 @@ impl Prepared {
     pub(super) fn of(strand: &Strand<'_>, frame: &mut [Value], action: &Action) -> Result<Self, Box<Failure>> {
         match action {
             Action::Tool { shape, args, .. } => {
-                let mut values = Vec::with_capacity(args.len());
-                for arg in args {
-                    values.push(strand.eval(frame, arg)?);
-                }
-                let args = Record { shape: Arc::clone(shape), values };
                 let signature = strand.machine.signature(action);
-                let absent = |name: &Text, value: &Value| {
-                    value.is_null() && signature.and_then(|tool| tool.find(name)).is_some_and(|param| !param.required)
-                };
-                if args.iter().any(|(name, value)| absent(name, value)) {
-                    let given = args.iter().filter(|(name, value)| !absent(name, value));
-                    let given = given.map(|(name, value)| (name.clone(), value.clone()));
+                let mut values = Vec::with_capacity(args.len());
+                let mut given = Vec::with_capacity(args.len());
+                for (name, arg) in shape.names().zip(args) {
+                    let value = strand.eval(frame, arg)?;
+                    let param = signature.and_then(|tool| tool.find(name));
+                    // What may be left out and is null is not sent.
+                    if !value.is_null() || param.is_none_or(|param| param.required) {
+                        given.push(name);
+                        values.push(match param {
+                            Some(param) => value.without_absent(&param.ty),
+                            None => value,
+                        });
+                    }
+                }
+                if values.len() < args.len() {
+                    let given = given.into_iter().cloned().zip(values);
                     return Ok(Prepared::Args(Value::record(given)));
                 }
+                let args = Record { shape: Arc::clone(shape), values };
                 Ok(Prepared::Args(Value::Record(Arc::new(args))))
             }
             Action::Flow { flow, args } => {
