@@ -32,10 +32,16 @@ mod methods;
 mod outputs;
 #[path = "all/plan.rs"]
 mod plan;
+#[cfg(feature = "project")]
+#[path = "all/providers/mod.rs"]
+mod providers;
 #[path = "all/run.rs"]
 mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[cfg(feature = "server")]
+#[path = "all/serving.rs"]
+mod serving;
 #[cfg(feature = "project")]
 #[path = "all/settings.rs"]
 mod settings;

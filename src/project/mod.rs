@@ -20,6 +20,7 @@ use std::time::Duration;
 use crate::diagnostic::Diagnostics;
 use crate::run::{Engine, EngineBuilder, Limits, Registry, TokioClock, Tool};
 use crate::source::SourceFile;
+use crate::tools::artifacts::StoreImages;
 use crate::tools::http::{AllowPrivate, HttpClient, HttpConfig};
 use crate::tools::standard_tools;
 use crate::types::Catalog;
@@ -113,6 +114,8 @@ impl Project {
             .tools(self.registry(options))
             .limits(limits)
             .secrets(ProjectSecrets::new(&self.root, self.config.secrets.clone()))
+            .artifacts(self.config.artifacts.store(&self.root))
+            .hook(StoreImages)
     }
 
     /// Its tools. Those of a namespace that `flow.toml` names a provider for are that provider's, and no others.

@@ -145,7 +145,8 @@ fn kind(reader: &mut Reader, namespace: &Entry<'_>) -> Option<&'static Kind> {
     }
 }
 
-fn choice(name: &str, known: &[&str]) -> String {
+/// The known name that was meant, or all there are.
+pub(super) fn choice(name: &str, known: &[&str]) -> String {
     match crate::diagnostic::nearest(name, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None if known.is_empty() => "there are none".to_owned(),
