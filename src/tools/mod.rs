@@ -6,11 +6,9 @@ mod args;
 #[cfg(feature = "http")]
 pub mod artifacts;
 #[cfg(feature = "http")]
-<<<<<<< HEAD
 pub mod brave;
-=======
+#[cfg(feature = "http")]
 pub mod cloudinary;
->>>>>>> 7da2a33 (Upload pictures to Cloudinary, signed, and keep them here where that fails)
 #[cfg(feature = "http")]
 mod endpoint;
 #[cfg(feature = "http")]

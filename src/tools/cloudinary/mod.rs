@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::run::{Clock, Secrets, ToolError};
 use crate::tools::Setting;
-use crate::tools::http::{HttpClient, Request, Response, status_error};
+use crate::tools::http::{HttpClient, Redirects, Request, Response, status_error};
 use crate::tools::setting::{host, secret};
 use crate::value::ErrorKind;
 
@@ -163,7 +163,7 @@ impl Cloudinary {
             headers.insert(CONTENT_TYPE, content_type);
         }
         let request = Request { method: Method::POST, url, headers, body: Some(body), timeout };
-        let response = self.client.send(request).await?;
+        let response = self.client.open(request, Redirects::Keep).await?.read().await?;
         if let Some(error) = status_error(&response) {
             return Err(said(error, &response));
         }
