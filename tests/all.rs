@@ -14,11 +14,16 @@ mod check;
 #[cfg(feature = "cli")]
 #[path = "all/cli/mod.rs"]
 mod cli;
+#[cfg(feature = "project")]
+#[path = "all/cloudinary.rs"]
+mod cloudinary;
 #[path = "all/docs.rs"]
 mod docs;
 #[path = "all/errors.rs"]
 mod errors;
-#[path = "all/generated.rs"]
+#[path = "all/fixes.rs"]
+mod fixes;
+#[path = "all/generated/mod.rs"]
 mod generated;
 #[path = "all/imports.rs"]
 mod imports;
@@ -30,10 +35,19 @@ mod methods;
 mod outputs;
 #[path = "all/plan.rs"]
 mod plan;
+#[cfg(feature = "project")]
+#[path = "all/providers/mod.rs"]
+mod providers;
 #[path = "all/run.rs"]
 mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[cfg(feature = "server")]
+#[path = "all/serving.rs"]
+mod serving;
+#[cfg(feature = "project")]
+#[path = "all/settings.rs"]
+mod settings;
 #[path = "all/syntax.rs"]
 mod syntax;
 #[path = "all/tidy.rs"]

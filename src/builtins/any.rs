@@ -1,7 +1,7 @@
 //! Methods of every value.
 
 use crate::builtins::args::{arg, string};
-use crate::builtins::{Callback, Method};
+use crate::builtins::{Callback, Method, Size};
 use crate::types::Type;
 use crate::value::{Fault, Value, outcome};
 
@@ -12,6 +12,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its JSON text, on one line.",
         examples: &[r#"{ a: [1, null], at: 20s }.json() == '{"a":[1,null],"at":"20s"}'"#],
         bare: false,
+        size: Size::Any,
         run: |value, _, cx| {
             let text = value.to_json_text();
             cx.spend(text.len() / 8)?;
@@ -28,6 +29,7 @@ pub(super) const METHODS: &[Method] = &[
             r#""7".parse_json().check(string).success == false"#,
         ],
         bare: false,
+        size: Size::Any,
         run: check,
     },
 ];

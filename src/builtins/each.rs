@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::builtins::args::{Outcome, arg, bool, items, list, map, mistyped};
 use crate::builtins::list::{Seen, compare, extend, pair, shape, spend_sorting};
-use crate::builtins::{Callback, Method};
+use crate::builtins::{Callback, Method, Size};
 use crate::value::{Fault, Map, Shape, Value};
 
 pub(super) const METHODS: &[Method] = &[
@@ -14,6 +14,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "What the function makes of each item.",
         examples: &["[1, 2].map(x => x * 10) == [10, 20]"],
         bare: false,
+        size: Size::Kept,
         run: each,
     },
     Method {
@@ -22,6 +23,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The items for which it is true. `x => x != null` and `x => x is T` narrow the list's type.",
         examples: &["[1, 2, 3].filter(x => x > 1) == [2, 3]"],
         bare: false,
+        size: Size::Kept,
         run: |list, _, cx| {
             let mut kept = Vec::new();
             for item in items(&list)? {
@@ -38,6 +40,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The items of the lists that the function makes of each item, one list after the other.",
         examples: &["[1, 2].flat_map(x => [x, x]) == [1, 1, 2, 2]"],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| {
             let mut flat = Vec::new();
             for item in items(&list)? {
@@ -53,6 +56,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The first item for which it is true; null where there is none.",
         examples: &["[1, 2, 3].find(x => x > 1) == 2", "[1].find(x => x > 1) == null"],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| Ok(first(&list, true, cx)?.cloned().unwrap_or(Value::Null)),
     },
     Method {
@@ -61,6 +65,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Whether it is true for one item at least.",
         examples: &["[1, 2].any(x => x > 1) == true"],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| Ok(Value::Bool(first(&list, true, cx)?.is_some())),
     },
     Method {
@@ -69,6 +74,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Whether it is true for every item; so it is for an empty list.",
         examples: &["[1, 2].all(x => x > 1) == false"],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| Ok(Value::Bool(first(&list, false, cx)?.is_none())),
     },
     Method {
@@ -77,6 +83,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "For how many items it is true.",
         examples: &["[1, 2, 3].count(x => x > 1) == 2"],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| {
             let mut count = 0;
             for item in items(&list)? {
@@ -92,6 +99,7 @@ pub(super) const METHODS: &[Method] = &[
               order. `-x` turns the order of numbers round.",
         examples: &[r#"["ccc", "a", "bb"].sort_by(s => s.length) == ["a", "bb", "ccc"]"#],
         bare: false,
+        size: Size::Kept,
         run: sort_by,
     },
     Method {
@@ -100,6 +108,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Without the items for which the function gives what it gave for an earlier one.",
         examples: &[r#"["a", "bb", "c"].unique_by(s => s.length) == ["a", "bb"]"#],
         bare: false,
+        size: Size::Kept,
         run: |list, _, cx| {
             let mut seen = Seen::default();
             let mut kept = Vec::new();
@@ -118,6 +127,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its items in lists by what the function gives, in the order of each key's first item.",
         examples: &[r#"["ab", "c", "ad"].group_by(s => s.slice(0, 1))["a"] == ["ab", "ad"]"#],
         bare: false,
+        size: Size::Any,
         run: group_by,
     },
     Method {
@@ -126,6 +136,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The items for which it is true, and the others.",
         examples: &["[1, 2, 3].partition(x => x > 1) == { yes: [2, 3], no: [1] }"],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| {
             let (mut yes, mut no) = (Vec::new(), Vec::new());
             for item in items(&list)? {
@@ -141,6 +152,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "What the function makes of the result so far and the next item, from `start` on.",
         examples: &["[1, 2, 3].reduce(0, (sum, x) => sum + x) == 6"],
         bare: false,
+        size: Size::Any,
         run: |list, args, cx| {
             let mut result = arg(args, 0)?.clone();
             for item in items(&list)? {

@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 use crate::builtins::args::{
     Outcome, arg, bounds, count, finite, float, given, index, int, into_items, items, list, map, mistyped, string, text,
 };
-use crate::builtins::{Callback, Method};
+use crate::builtins::{Callback, Method, Size};
 use crate::types::Text;
 use crate::value::{Fault, Map, Record, Shape, Value};
 
@@ -19,6 +19,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "How many items it has.",
         examples: &["[1, 2, 3].length == 3"],
         bare: true,
+        size: Size::Any,
         run: |list, _, _| Ok(Value::Int(items(&list)?.len() as i64)),
     },
     Method {
@@ -27,6 +28,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its first item; null where it is empty.",
         examples: &["[1, 2].first == 1"],
         bare: true,
+        size: Size::Any,
         run: |list, _, _| Ok(items(&list)?.first().cloned().unwrap_or(Value::Null)),
     },
     Method {
@@ -35,6 +37,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its last item; null where it is empty.",
         examples: &["[1, 2].last == 2"],
         bare: true,
+        size: Size::Any,
         run: |list, _, _| Ok(items(&list)?.last().cloned().unwrap_or(Value::Null)),
     },
     Method {
@@ -44,6 +47,7 @@ pub(super) const METHODS: &[Method] = &[
               would fail.",
         examples: &["[1, 2].get(1) == 2", "[1, 2].get(-1) == 2", "[1, 2].get(2) == null"],
         bare: false,
+        size: Size::Any,
         run: |list, args, _| {
             let items = items(&list)?;
             let at = index(int(arg(args, 0)?)?, items.len());
@@ -56,6 +60,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Whether an item equals this one; the same as `item in list`.",
         examples: &["[1, 2].contains(2) == true", r#"["a"].contains("b") == false"#],
         bare: false,
+        size: Size::Any,
         run: |list, args, cx| {
             cx.spend(items(&list)?.len())?;
             Ok(Value::Bool(items(&list)?.contains(arg(args, 0)?)))
@@ -67,6 +72,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The index of the first item that equals this one; null where none does.",
         examples: &[r#"["a", "b"].index_of("b") == 1"#, "[1].index_of(2) == null"],
         bare: false,
+        size: Size::Any,
         run: |list, args, cx| {
             cx.spend(items(&list)?.len())?;
             let item = arg(args, 0)?;
@@ -79,6 +85,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "All of them added up; 0 where it is empty. Fails with kind `arithmetic` on overflow.",
         examples: &["[1, 2, 3].sum() == 6"],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| {
             cx.spend(items(&list)?.len())?;
             let add = |sum: i64, item: &Value| {
@@ -93,6 +100,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "All of them added up; 0 where it is empty.",
         examples: &["[1.5, 2.0].sum() == 3.5"],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| finite(total(&list, cx)?),
     },
     Method {
@@ -101,6 +109,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "All of them added up; `0s` where it is empty.",
         examples: &["[1s, 500ms].sum() == 1500ms"],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| {
             cx.spend(items(&list)?.len())?;
             let add = |sum: i64, item: &Value| match item {
@@ -118,6 +127,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The mean of its numbers; null where it is empty.",
         examples: &["[1, 2].avg() == 1.5"],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| match items(&list)?.len() {
             0 => Ok(Value::Null),
             length => finite(total(&list, cx)? / length as f64),
@@ -129,6 +139,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The least of its items; null where it is empty. Strings are compared character by character.",
         examples: &["[3, 1, 2].min() == 1", r#"["b", "a"].min() == "a""#],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| extreme(&list, Ordering::Less, cx),
     },
     Method {
@@ -137,6 +148,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The greatest of its items; null where it is empty.",
         examples: &["[3, 1, 2].max() == 3"],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| extreme(&list, Ordering::Greater, cx),
     },
     Method {
@@ -145,6 +157,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its items from the least to the greatest.",
         examples: &["[3, 1, 2].sort() == [1, 2, 3]", r#"["b", "B", "a"].sort() == ["B", "a", "b"]"#],
         bare: false,
+        size: Size::Kept,
         run: |list, _, cx| {
             spend_sorting(items(&list)?.len(), cx)?;
             let mut items = into_items(list)?;
@@ -158,6 +171,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its items in the opposite order.",
         examples: &["[1, 2, 3].reverse() == [3, 2, 1]"],
         bare: false,
+        size: Size::Kept,
         run: |list, _, cx| {
             cx.spend(items(&list)?.len())?;
             let mut items = into_items(list)?;
@@ -171,6 +185,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Without the items that equal an earlier one.",
         examples: &["[1, 2, 1].unique() == [1, 2]"],
         bare: false,
+        size: Size::Kept,
         run: |list, _, cx| {
             let mut seen = Seen::default();
             let mut kept = Vec::new();
@@ -188,6 +203,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Without nulls.",
         examples: &["[1, null, 2].compact() == [1, 2]"],
         bare: false,
+        size: Size::Kept,
         run: |list, _, cx| {
             cx.spend(items(&list)?.len())?;
             Ok(Value::list(items(&list)?.iter().filter(|item| !item.is_null()).cloned()))
@@ -199,6 +215,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The items of its lists, one list after the other.",
         examples: &["[[1], [2, 3]].flatten() == [1, 2, 3]"],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| {
             let mut flat = Vec::new();
             for inner in items(&list)? {
@@ -213,6 +230,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its first items, at most so many.",
         examples: &["[1, 2, 3].take(2) == [1, 2]", "[1].take(5) == [1]"],
         bare: false,
+        size: Size::UpTo(0),
         run: |list, args, _| {
             let end = count(arg(args, 0)?)?.min(items(&list)?.len());
             part(list, 0, end)
@@ -224,6 +242,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Without its first items, so many of them.",
         examples: &["[1, 2, 3].drop(2) == [3]"],
         bare: false,
+        size: Size::Kept,
         run: |list, args, _| {
             let length = items(&list)?.len();
             part(list, count(arg(args, 0)?)?.min(length), length)
@@ -236,6 +255,7 @@ pub(super) const METHODS: &[Method] = &[
               drawn in.",
         examples: &["[1, 2, 3, 4].slice(1, 3) == [2, 3]", "[1, 2, 3].slice(-2) == [2, 3]"],
         bare: false,
+        size: Size::UpTo(1),
         run: |list, args, _| {
             let (start, end) = bounds(args, items(&list)?.len())?;
             part(list, start, end)
@@ -247,6 +267,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its items in lists of so many; the last one may have fewer. Fails with kind `invalid` for a size below 1.",
         examples: &["[1, 2, 3].chunk(2) == [[1, 2], [3]]"],
         bare: false,
+        size: Size::Kept,
         run: |list, args, cx| {
             cx.spend(items(&list)?.len())?;
             match count(arg(args, 0)?)? {
@@ -261,6 +282,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Pairs of the items at the same index, as far as both lists go.",
         examples: &[r#"[1, 2].zip(["a", "b"])[1] == { first: 2, second: "b" }"#],
         bare: false,
+        size: Size::Kept,
         run: |list, args, cx| {
             let pairs = items(&list)?.iter().zip(items(arg(args, 0)?)?);
             cx.spend(pairs.len())?;
@@ -273,6 +295,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its items with their indices from 0.",
         examples: &[r#"["a", "b"].enumerate()[1] == { index: 1, item: "b" }"#],
         bare: false,
+        size: Size::Kept,
         run: |list, _, cx| {
             cx.spend(items(&list)?.len())?;
             let numbered = items(&list)?.iter().zip(0..);
@@ -289,6 +312,7 @@ pub(super) const METHODS: &[Method] = &[
             r#"["a", "b"].join() == "ab""#,
         ],
         bare: false,
+        size: Size::Any,
         run: join,
     },
     Method {
@@ -297,6 +321,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "A map of these entries; of entries with the same key the last one counts. The inverse of `entries`.",
         examples: &[r#"[{ key: "a", value: 1 }].to_map()["a"] == 1"#],
         bare: false,
+        size: Size::Any,
         run: |list, _, cx| {
             cx.spend(items(&list)?.len())?;
             let mut entries = Map::with_capacity(items(&list)?.len());

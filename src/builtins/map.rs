@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::builtins::args::{Outcome, arg, keys, map, mistyped, text};
 use crate::builtins::list::{pair, shape};
-use crate::builtins::{Callback, Method};
+use crate::builtins::{Callback, Method, Size};
 use crate::types::Text;
 use crate::value::{Fault, Map, Record, Shape, Value};
 
@@ -16,6 +16,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "How many entries it has.",
         examples: &[r#"["a", "b"].group_by(s => s).length == 2"#],
         bare: true,
+        size: Size::Any,
         run: |map, _, _| Ok(Value::Int(Entries::of(&map)?.len() as i64)),
     },
     Method {
@@ -24,6 +25,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its keys, in the order they were added.",
         examples: &[r#"["a", "b"].group_by(s => s).keys() == ["a", "b"]"#],
         bare: false,
+        size: Size::Any,
         run: key_list,
     },
     Method {
@@ -32,6 +34,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its values, in the order they were added.",
         examples: &[r#"["a", "b"].group_by(s => s).values() == [["a"], ["b"]]"#],
         bare: false,
+        size: Size::Any,
         run: value_list,
     },
     Method {
@@ -40,6 +43,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its keys with their values. `to_map` is the inverse.",
         examples: &[r#"["a"].group_by(s => s).entries()[0] == { key: "a", value: ["a"] }"#],
         bare: false,
+        size: Size::Any,
         run: entry_list,
     },
     Method {
@@ -48,6 +52,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The value of a key; null where it has none. The same as `map[key]`.",
         examples: &[r#"["a"].group_by(s => s).get("b") == null"#],
         bare: false,
+        size: Size::Any,
         run: get,
     },
     Method {
@@ -56,6 +61,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Whether it has the key.",
         examples: &[r#"["a"].group_by(s => s).has("a") == true"#],
         bare: false,
+        size: Size::Any,
         run: |map, args, _| {
             let key = text(arg(args, 0)?)?;
             Ok(Value::Bool(Entries::of(&map)?.iter().any(|(name, _)| name == key)))
@@ -67,6 +73,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The entries of both; where both have a key, the other's counts.",
         examples: &[r#"["a"].group_by(s => s).merge(["b"].group_by(s => s)).keys() == ["a", "b"]"#],
         bare: false,
+        size: Size::Any,
         run: merge,
     },
     Method {
@@ -75,6 +82,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Only the entries of these keys, in the map's order.",
         examples: &[r#"["a", "b"].group_by(s => s).pick(["b", "c"]).keys() == ["b"]"#],
         bare: false,
+        size: Size::Any,
         run: |map, args, cx| select(&map, args, true, cx),
     },
     Method {
@@ -83,6 +91,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Without the entries of these keys.",
         examples: &[r#"["a", "b"].group_by(s => s).omit(["b"]).keys() == ["a"]"#],
         bare: false,
+        size: Size::Any,
         run: |map, args, cx| select(&map, args, false, cx),
     },
     Method {
@@ -91,6 +100,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The names of all its fields, also of those that are null.",
         examples: &[r#"{ a: 1, b: null }.keys() == ["a", "b"]"#],
         bare: false,
+        size: Size::Any,
         run: key_list,
     },
     Method {
@@ -99,6 +109,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The values of its fields.",
         examples: &["{ a: 1, b: 2 }.values() == [1, 2]"],
         bare: false,
+        size: Size::Any,
         run: value_list,
     },
     Method {
@@ -107,6 +118,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The names of its fields with their values.",
         examples: &[r#"{ a: 1 }.entries()[0] == { key: "a", value: 1 }"#],
         bare: false,
+        size: Size::Any,
         run: entry_list,
     },
     Method {
@@ -115,6 +127,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The value of the field of a name that is only known when the program runs; null where there is none.",
         examples: &[r#"{ a: 1 }.get("a") == 1"#, r#"{ a: 1 }.get("b") == null"#],
         bare: false,
+        size: Size::Any,
         run: get,
     },
     Method {
@@ -123,6 +136,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Whether it has a field of the name that is not null.",
         examples: &[r#"{ a: 1, b: null }.has("a") == true"#, r#"{ a: 1, b: null }.has("b") == false"#],
         bare: false,
+        size: Size::Any,
         run: |record, args, _| Ok(Value::Bool(record.get(text(arg(args, 0)?)?).is_some_and(|value| !value.is_null()))),
     },
     Method {
@@ -132,6 +146,7 @@ pub(super) const METHODS: &[Method] = &[
               `{ ...this, ...other }`.",
         examples: &["{ a: 1, b: 2 }.merge({ b: 3 }) == { a: 1, b: 3 }", "{ a: 1 }.merge({ a: null }) == { a: 1 }"],
         bare: false,
+        size: Size::Any,
         run: merge,
     },
     Method {
@@ -140,6 +155,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Only the fields of these names.",
         examples: &[r#"{ a: 1, b: 2 }.pick(["b"]) == { b: 2 }"#],
         bare: false,
+        size: Size::Any,
         run: |record, args, cx| select(&record, args, true, cx),
     },
     Method {
@@ -148,6 +164,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Without the fields of these names.",
         examples: &[r#"{ a: 1, b: 2 }.omit(["b"]) == { a: 1 }"#],
         bare: false,
+        size: Size::Any,
         run: |record, args, cx| select(&record, args, false, cx),
     },
 ];

@@ -47,8 +47,21 @@ pub struct Method {
     pub examples: &'static [&'static str],
     /// Whether it stands without parentheses (`length`).
     pub bare: bool,
+    /// How long the list is that it gives.
+    pub size: Size,
     /// What it does.
     pub run: Run,
+}
+
+/// How many items a method's list has at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Any number; or it gives no list.
+    Any,
+    /// No more than its receiver has.
+    Kept,
+    /// No more than its receiver has, nor than this argument says where it is a number from 0.
+    UpTo(usize),
 }
 
 /// A method's implementation: the receiver, the arguments that were given (those left out at the end are not there),

@@ -1,7 +1,7 @@
 //! Methods of `int`, `float` and `bool`.
 
-use crate::builtins::Method;
 use crate::builtins::args::{Outcome, arg, finite, float, given, int};
+use crate::builtins::{Method, Size};
 use crate::value::{Fault, Value};
 
 pub(super) const METHODS: &[Method] = &[
@@ -11,6 +11,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Without its sign.",
         examples: &["(-3).abs() == 3"],
         bare: false,
+        size: Size::Any,
         run: |number, _, _| {
             let abs = int(&number)?.checked_abs();
             abs.map(Value::Int).ok_or_else(|| Fault::arithmetic("the result is too large for an int"))
@@ -22,6 +23,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Itself.",
         examples: &["3.round() == 3"],
         bare: false,
+        size: Size::Any,
         run: |number, _, _| Ok(number),
     },
     Method {
@@ -30,6 +32,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Itself.",
         examples: &["3.floor() == 3"],
         bare: false,
+        size: Size::Any,
         run: |number, _, _| Ok(number),
     },
     Method {
@@ -38,6 +41,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Itself.",
         examples: &["3.ceil() == 3"],
         bare: false,
+        size: Size::Any,
         run: |number, _, _| Ok(number),
     },
     Method {
@@ -46,6 +50,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The nearest number from `min` to `max`. Fails with kind `invalid` where `min` is above `max`.",
         examples: &["12.clamp(0, 10) == 10", "3.clamp(0, 10) == 3"],
         bare: false,
+        size: Size::Any,
         run: |number, args, _| {
             let (number, min, max) = (int(&number)?, int(arg(args, 0)?)?, int(arg(args, 1)?)?);
             if min > max {
@@ -60,6 +65,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its decimal digits.",
         examples: &[r#"42.to_string() == "42""#],
         bare: false,
+        size: Size::Any,
         run: |number, _, _| Ok(number.to_text().into()),
     },
     Method {
@@ -68,6 +74,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Without its sign.",
         examples: &["(-1.5).abs() == 1.5"],
         bare: false,
+        size: Size::Any,
         run: |number, _, _| Ok(Value::Float(float(&number)?.abs())),
     },
     Method {
@@ -76,6 +83,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The nearest int; halves are rounded away from zero. Fails with kind `arithmetic` where an int cannot hold it.",
         examples: &["2.5.round() == 3", "(-2.4).round() == -2"],
         bare: false,
+        size: Size::Any,
         run: |number, _, _| whole(float(&number)?.round()),
     },
     Method {
@@ -84,6 +92,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The greatest int that is not above it.",
         examples: &["2.9.floor() == 2", "(-2.1).floor() == -3"],
         bare: false,
+        size: Size::Any,
         run: |number, _, _| whole(float(&number)?.floor()),
     },
     Method {
@@ -92,6 +101,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The least int that is not below it.",
         examples: &["2.1.ceil() == 3"],
         bare: false,
+        size: Size::Any,
         run: |number, _, _| whole(float(&number)?.ceil()),
     },
     Method {
@@ -100,6 +110,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The nearest number from `min` to `max`. Fails with kind `invalid` where `min` is above `max`.",
         examples: &["1.5.clamp(0.0, 1.0) == 1.0"],
         bare: false,
+        size: Size::Any,
         run: |number, args, _| {
             let (number, min, max) = (float(&number)?, float(arg(args, 0)?)?, float(arg(args, 1)?)?);
             if min > max {
@@ -115,6 +126,7 @@ pub(super) const METHODS: &[Method] = &[
               many after the point.",
         examples: &[r#"1.5.to_string() == "1.5""#, r#"1.005.to_string(1) == "1.0""#, r#"(10 / 2).to_string() == "5""#],
         bare: false,
+        size: Size::Any,
         run: |number, args, _| match given(args, 0).map(int).transpose()? {
             None => Ok(Value::Float(float(&number)?).to_text().into()),
             Some(digits @ 0..=20) => Ok(format!("{:.*}", digits as usize, float(&number)?).into()),
@@ -127,6 +139,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "`true` or `false`.",
         examples: &[r#"true.to_string() == "true""#],
         bare: false,
+        size: Size::Any,
         run: |bool, _, _| Ok(bool.to_text().into()),
     },
 ];

@@ -8,7 +8,7 @@ use regex::{Regex, RegexBuilder};
 use rustc_hash::FxBuildHasher;
 
 use crate::builtins::args::{Outcome, arg, bounds, count, given, list, string, text};
-use crate::builtins::{Callback, Method, parse_datetime, parse_url};
+use crate::builtins::{Callback, Method, Size, parse_datetime, parse_url};
 use crate::types::Text;
 use crate::value::{Fault, Value};
 
@@ -19,6 +19,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "How many characters it has.",
         examples: &[r#""naïve".length == 5"#],
         bare: true,
+        size: Size::Any,
         run: |text, _, _| Ok(Value::Int(length(self::text(&text)?) as i64)),
     },
     Method {
@@ -27,6 +28,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "In lower case.",
         examples: &[r#""Ready".lower() == "ready""#],
         bare: false,
+        size: Size::Any,
         run: |text, _, cx| string(self::text(&text)?.to_lowercase(), cx),
     },
     Method {
@@ -35,6 +37,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "In upper case.",
         examples: &[r#""Ready".upper() == "READY""#],
         bare: false,
+        size: Size::Any,
         run: |text, _, cx| string(self::text(&text)?.to_uppercase(), cx),
     },
     Method {
@@ -43,6 +46,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Without white space at both ends.",
         examples: &[r#""  a b\n".trim() == "a b""#],
         bare: false,
+        size: Size::Any,
         run: |text, _, _| Ok(cut(&text, self::text(&text)?.trim())),
     },
     Method {
@@ -51,6 +55,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The parts between the separators; an empty separator gives the characters.",
         examples: &[r#""a,b,,c".split(",") == ["a", "b", "", "c"]"#, r#""añ".split("") == ["a", "ñ"]"#],
         bare: false,
+        size: Size::Any,
         run: split,
     },
     Method {
@@ -59,6 +64,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "With every occurrence of `from` replaced by `to`. An empty `from` changes nothing.",
         examples: &[r#""a b c".replace(" ", "-") == "a-b-c""#],
         bare: false,
+        size: Size::Any,
         run: replace,
     },
     Method {
@@ -67,6 +73,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Whether the part occurs in it.",
         examples: &[r#""error: no".contains("error") == true"#, r#""abc".contains("d") == false"#],
         bare: false,
+        size: Size::Any,
         run: |text, args, _| Ok(Value::Bool(self::text(&text)?.contains(self::text(arg(args, 0)?)?))),
     },
     Method {
@@ -75,6 +82,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Whether it begins so.",
         examples: &[r#""abc".starts_with("ab") == true"#],
         bare: false,
+        size: Size::Any,
         run: |text, args, _| Ok(Value::Bool(self::text(&text)?.starts_with(self::text(arg(args, 0)?)?))),
     },
     Method {
@@ -83,6 +91,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Whether it ends so.",
         examples: &[r#""abc".ends_with("bc") == true"#],
         bare: false,
+        size: Size::Any,
         run: |text, args, _| Ok(Value::Bool(self::text(&text)?.ends_with(self::text(arg(args, 0)?)?))),
     },
     Method {
@@ -92,6 +101,7 @@ pub(super) const METHODS: &[Method] = &[
               range are drawn in.",
         examples: &[r#""abcde".slice(1, 3) == "bc""#, r#""abcde".slice(-2) == "de""#, r#""abc".slice(5) == """#],
         bare: false,
+        size: Size::Any,
         run: slice,
     },
     Method {
@@ -100,6 +110,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its lines, without the line breaks; a line break at the end adds no empty line.",
         examples: &[r#""a\nb\n".lines() == ["a", "b"]"#],
         bare: false,
+        size: Size::Any,
         run: |text, _, cx| collect(&text, self::text(&text)?.lines(), cx),
     },
     Method {
@@ -108,6 +119,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "What stands between its white space.",
         examples: &[r#""  two words ".words() == ["two", "words"]"#],
         bare: false,
+        size: Size::Any,
         run: |text, _, cx| collect(&text, self::text(&text)?.split_whitespace(), cx),
     },
     Method {
@@ -118,6 +130,7 @@ pub(super) const METHODS: &[Method] = &[
               back-references, so a match always takes time in proportion to the text.",
         examples: &[r#""v1.20".matches('^v\d+\.\d+$') == true"#, r#""abc".matches("^b") == false"#],
         bare: false,
+        size: Size::Any,
         run: |text, args, cx| {
             let text = self::text(&text)?;
             cx.spend(text.len() / 16)?;
@@ -135,6 +148,7 @@ pub(super) const METHODS: &[Method] = &[
             r#""a".capture("(a)|(b)") == ["a", "a", null]"#,
         ],
         bare: false,
+        size: Size::Any,
         run: capture,
     },
     Method {
@@ -144,6 +158,7 @@ pub(super) const METHODS: &[Method] = &[
               `\"start\"`. A longer text stays as it is.",
         examples: &[r#""ab".pad(4) == "ab  ""#, r#""7".pad(3, "0", "start") == "007""#, r#""abc".pad(2) == "abc""#],
         bare: false,
+        size: Size::Any,
         run: pad,
     },
     Method {
@@ -152,6 +167,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "So many times one after the other.",
         examples: &[r#""ab".repeat(3) == "ababab""#, r#""ab".repeat(0) == """#],
         bare: false,
+        size: Size::Any,
         run: repeat,
     },
     Method {
@@ -160,6 +176,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The int it writes in decimal, perhaps with a sign and white space around it; null where it writes none.",
         examples: &[r#"" 42 ".to_int() == 42"#, r#""4.2".to_int() == null"#],
         bare: false,
+        size: Size::Any,
         run: |text, _, _| Ok(self::text(&text)?.trim().parse::<i64>().ok().into()),
     },
     Method {
@@ -168,6 +185,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The number it writes in decimal, perhaps with an exponent; null where it writes none.",
         examples: &[r#""4.5".to_float() == 4.5"#, r#""1e3".to_float() == 1000.0"#, r#""inf".to_float() == null"#],
         bare: false,
+        size: Size::Any,
         run: |text, _, _| {
             let text = self::text(&text)?.trim();
             let number = text.parse::<f64>().ok().filter(|float| float.is_finite() && !text.contains(['n', 'N']));
@@ -183,6 +201,7 @@ pub(super) const METHODS: &[Method] = &[
             r#""yesterday".to_datetime() == null"#,
         ],
         bare: false,
+        size: Size::Any,
         run: |text, _, _| Ok(parse_datetime(self::text(&text)?).map_or(Value::Null, Value::Datetime)),
     },
     Method {
@@ -191,6 +210,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The absolute http(s) address it writes; null where it writes none.",
         examples: &[r#""https://example.com/a".to_url()?.host == "example.com""#, r#""example.com".to_url() == null"#],
         bare: false,
+        size: Size::Any,
         run: |text, _, _| {
             let text = self::text(&text)?.trim();
             Ok(if parse_url(text).is_some() { Value::string(text) } else { Value::Null })
@@ -202,6 +222,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The JSON value it writes. Fails with kind `invalid` where it is not JSON.",
         examples: &[r#"'{"a": [1, 2]}'.parse_json().a[1] == 2"#],
         bare: false,
+        size: Size::Any,
         run: parse_json,
     },
     Method {
@@ -210,6 +231,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "As it may stand inside an address: every byte but letters, digits and `-_.~` as `%XX`.",
         examples: &[r#""a b&ü".url_encode() == "a%20b%26%C3%BC""#],
         bare: false,
+        size: Size::Any,
         run: url_encode,
     },
     Method {
@@ -218,6 +240,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Itself; a `url` becomes its text.",
         examples: &[r#""a".to_string() == "a""#],
         bare: false,
+        size: Size::Any,
         run: |text, _, _| Ok(text),
     },
 ];
@@ -298,7 +321,7 @@ fn pad(whole: Value, args: &[Value], cx: &mut dyn Callback) -> Outcome {
     cx.room(lacking.saturating_add(content.len()))?;
     cx.spend(lacking / 8)?;
     let filling: String = fill.chars().cycle().take(lacking).collect();
-    string(if at_start { filling + content } else { content.to_owned() + &filling }, cx)
+    string(if at_start { filling + content } else { content.to_owned() + filling.as_str() }, cx)
 }
 
 fn repeat(whole: Value, args: &[Value], cx: &mut dyn Callback) -> Outcome {

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::builtins::args::{arg, mistyped, string, text};
-use crate::builtins::{Callback, Method};
+use crate::builtins::{Callback, Method, Size};
 use crate::value::{Fault, Value};
 
 pub(super) const METHODS: &[Method] = &[
@@ -16,6 +16,7 @@ pub(super) const METHODS: &[Method] = &[
               where the pattern is none.",
         examples: &[r#""2026-01-02T03:04:05Z".to_datetime()?.format("%d.%m.%Y %H:%M") == "02.01.2026 03:04""#],
         bare: false,
+        size: Size::Any,
         run: format,
     },
     Method {
@@ -24,6 +25,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "The instant so much later; the same as `+`.",
         examples: &[r#""2026-01-02T03:04:05Z".to_datetime()?.add(1h)?.to_string() == "2026-01-02T04:04:05Z""#],
         bare: false,
+        size: Size::Any,
         run: |at, args, _| later(instant(&at)?, millis(arg(args, 0)?)?),
     },
     Method {
@@ -34,6 +36,7 @@ pub(super) const METHODS: &[Method] = &[
             r#""2026-01-02T00:00:00Z".to_datetime()?.since("2026-01-01T00:00:00Z".to_datetime() ?? run.started_at) == 1d"#,
         ],
         bare: false,
+        size: Size::Any,
         run: |at, args, _| Ok(Value::Duration(between(instant(&at)?, instant(arg(args, 0)?)?))),
     },
     Method {
@@ -42,6 +45,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Whole seconds since the beginning of 1970, UTC.",
         examples: &[r#""1970-01-01T00:01:00Z".to_datetime()?.seconds == 60"#],
         bare: true,
+        size: Size::Any,
         run: |at, _, _| Ok(Value::Int(instant(&at)?.as_second())),
     },
     Method {
@@ -50,6 +54,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "As RFC 3339, in UTC.",
         examples: &[r#""2026-01-02T04:04:05+01:00".to_datetime()?.to_string() == "2026-01-02T03:04:05Z""#],
         bare: false,
+        size: Size::Any,
         run: |at, _, _| Ok(at.to_text().into()),
     },
     Method {
@@ -58,6 +63,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "As people write it.",
         examples: &[r#"3723s.format() == "1h 2m 3s""#, r#"1500ms.format() == "1.5s""#],
         bare: false,
+        size: Size::Any,
         run: |duration, _, _| Ok(spell(millis(&duration)?).into()),
     },
     Method {
@@ -66,6 +72,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Both together; the same as `+`.",
         examples: &["1s.add(500ms) == 1500ms"],
         bare: false,
+        size: Size::Any,
         run: |duration, args, _| {
             let sum = millis(&duration)?.checked_add(millis(arg(args, 0)?)?);
             sum.map(Value::Duration).ok_or_else(|| Fault::arithmetic("the result is too large for a duration"))
@@ -77,6 +84,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "Its length in seconds.",
         examples: &["1500ms.seconds == 1.5"],
         bare: true,
+        size: Size::Any,
         run: |duration, _, _| Ok(Value::Float(millis(&duration)? as f64 / 1000.0)),
     },
     Method {
@@ -85,6 +93,7 @@ pub(super) const METHODS: &[Method] = &[
         doc: "As the language writes it, in the largest unit that divides it.",
         examples: &[r#"120s.to_string() == "2m""#],
         bare: false,
+        size: Size::Any,
         run: |duration, _, _| Ok(duration.to_text().into()),
     },
 ];

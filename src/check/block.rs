@@ -42,7 +42,9 @@ impl Checker<'_> {
                         .help("remove it, or move it before what ends the block"),
                 );
             }
+            let around = std::mem::replace(&mut self.statement, (stmt.span, block.span));
             falls &= self.statement(stmt);
+            self.statement = around;
         }
         if falls {
             self.body.open_ended.insert(block.id);

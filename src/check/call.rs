@@ -3,9 +3,10 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use crate::check::context::Checker;
+use crate::check::context::{Checker, Stepwise};
+use crate::check::expr::Brief;
 use crate::check::{ItemRef, Resolution};
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::diagnostic::{Code, Diagnostic, Edit, Fix, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Call, Expr, ExprKind, Name, NodeId, PostfixKind};
 use crate::types::{Bindings, Field, Signature, Text, Type};
@@ -127,6 +128,10 @@ impl Checker<'_> {
 
     fn argument(&mut self, param: &Parameter, generic: bool, value: &Expr, bound: &mut Bindings) {
         let role = format_args!("the argument `{}`", param.name);
+        if param.ty.members().contains(&Type::Secret) {
+            self.secret_argument(param, value);
+            return;
+        }
         if !generic {
             self.expect(value, &param.ty, role);
             return;
@@ -141,12 +146,37 @@ impl Checker<'_> {
         }
     }
 
+    /// An argument whose parameter has type `secret`: only `secrets.NAME` gives one.
+    fn secret_argument(&mut self, param: &Parameter, value: &Expr) {
+        let found = self.infer(value, Some(&param.ty));
+        if found.fits(&param.ty) {
+            return;
+        }
+        let what = match &value.kind {
+            ExprKind::Literal(_) | ExprKind::Template(_) => "a text that anyone can read".to_owned(),
+            _ => format!("`{}`", Brief(&found)),
+        };
+        let name = param.name.to_uppercase();
+        self.report(
+            Diagnostic::new(
+                Code::SECRET,
+                value.span,
+                format!("the argument `{}` is a secret, and takes `secrets.NAME`, not {what}", param.name),
+            )
+            .help("a secret is kept outside of the program, under a name, so that no text, log or journal holds it")
+            .suggest(format!("name it: `secrets.{name}`"), value.span, format!("secrets.{name}")),
+        );
+    }
+
     /// Infers arguments that belong to nothing known, so that what stands in them is checked all the same.
     pub(crate) fn stray_arguments(&mut self, args: &[Arg]) {
         for arg in args {
             match &arg.value.kind {
-                // It stands as an argument, if of nothing known.
+                // They stand as arguments, if of nothing known.
                 ExprKind::Lambda(lambda) => self.lambda_of_errors(&arg.value, lambda),
+                ExprKind::Postfix(base, _) if matches!(&base.kind, ExprKind::Name(name) if name == "secrets") => {
+                    self.infer(&arg.value, Some(&Type::Secret));
+                }
                 _ => _ = self.infer(&arg.value, None),
             }
         }
@@ -294,26 +324,41 @@ impl Checker<'_> {
             }
             Callee::Flow(_) | Callee::Tool(_) => {
                 let what = if matches!(callee, Callee::Flow(_)) { "flow" } else { "tool" };
-                self.report_effect(expr.id, &call.callee, what);
+                self.report_effect(Some(expr), &call.callee, what);
                 self.stray_arguments(&call.args);
                 Type::Error
             }
         }
     }
 
-    /// Reports a tool or flow that an expression calls.
-    pub(crate) fn report_effect(&mut self, expr: NodeId, name: &Name, what: &str) {
+    /// Reports a tool or flow that an expression calls; `whole` is the expression where it is nothing but the call.
+    pub(crate) fn report_effect(&mut self, whole: Option<&Expr>, name: &Name, what: &str) {
         let message = format!("the {what} `{}` is called in an expression: only a step calls it", name.text);
-        let wrong = Diagnostic::new(Code::EFFECT, name.span, message)
-            .help(format!("write a step before this one, and use its name here: `step … = {}(…)`", name.text));
-        let wrong = match self.effect_fix.take() {
-            Some((whole, fix)) if whole == expr => wrong.with_fix(fix),
-            other => {
-                self.effect_fix = other;
-                wrong
+        let wrong = Diagnostic::new(Code::EFFECT, name.span, message);
+        let fix = whole.and_then(|whole| self.step_instead(whole, &name.text));
+        self.report(match fix {
+            Some(fix) => wrong.with_fix(fix),
+            None => {
+                wrong.help(format!("write a step before this one, and use its name here: `step … = {}(…)`", name.text))
             }
+        });
+    }
+
+    /// How the statement whose value this expression is becomes a step.
+    fn step_instead(&self, value: &Expr, callee: &str) -> Option<Fix> {
+        let (_, how) = self.stepwise.filter(|(id, _)| *id == value.id && self.pure_because.is_none())?;
+        let edit = |span: Span, text: String| Edit { span, text };
+        let form = if matches!(how, Stepwise::Given) { "step" } else { "step … =" };
+        let edits = match how {
+            Stepwise::Given => vec![edit(value.span.before(), "step ".to_owned())],
+            Stepwise::Let(keyword, None) => vec![edit(keyword, "step".to_owned())],
+            Stepwise::Let(keyword, Some((declared, ty))) => vec![
+                edit(keyword, "step".to_owned()),
+                edit(declared, String::new()),
+                edit(value.span.after(), format!(" as {}", self.out.ty(ty))),
+            ],
         };
-        self.report(wrong);
+        Some(Fix { title: format!("make it a step: `{form} {callee}(…)`"), edits, safe: true })
     }
 
     /// `calls(tool)`: the arguments of each call so far, in a test.

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use crate::check::exits::Body;
 use crate::check::items::Declared;
 use crate::check::{Checked, ItemRef, Resolution, Unit};
-use crate::diagnostic::{Code, Diagnostic, Fix};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::NodeId;
 use crate::types::{Catalog, Text, Type};
@@ -44,8 +44,12 @@ pub(crate) struct Checker<'a> {
     pub(crate) body: Body,
     /// Whether the body of a test is at hand: `calls(tool)` stands only there.
     pub(crate) in_test: bool,
-    /// How to mend a call of a tool or flow that is the whole of this expression: set by the statement it stands in.
-    pub(crate) effect_fix: Option<(NodeId, Fix)>,
+    /// The last statement whose value may become a step's, by the value.
+    pub(crate) stepwise: Option<(NodeId, Stepwise)>,
+    /// The statement at hand and the block it stands in.
+    pub(crate) statement: (Span, Span),
+    /// The last test of each `var`.
+    pub(crate) tested: FxHashMap<NodeId, Tested>,
     /// How often a nearest name was searched for.
     pub(crate) suggestions: u32,
     /// How many lambdas around this place are being checked a second time.
@@ -64,6 +68,26 @@ pub(crate) enum Prev {
     Success(NodeId),
     /// The value of a step that tries, by the step's id.
     Value(NodeId),
+}
+
+/// How a statement becomes a step where its value turns out to be the call of a tool or flow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stepwise {
+    /// `let name: T = …`: where `let` and `: T` stand, and the type.
+    Let(Span, Option<(Span, NodeId)>),
+    /// `return …`, `yield …`: `step` stands before the value.
+    Given,
+}
+
+/// A test of a `var`, which narrows nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tested {
+    /// Where it is read.
+    pub(crate) name: Span,
+    /// Before the statement that tests it.
+    pub(crate) before: Span,
+    /// The block of that statement.
+    pub(crate) block: Span,
 }
 
 /// A local in sight.
@@ -148,7 +172,9 @@ impl<'a> Checker<'a> {
             in_test: false,
             body: Body::default(),
             filling: false,
-            effect_fix: None,
+            stepwise: None,
+            statement: (Span::default(), Span::default()),
+            tested: FxHashMap::default(),
             suggestions: 0,
             second_tries: 0,
         }

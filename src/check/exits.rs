@@ -4,6 +4,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::check::ItemRef;
+use crate::check::aftermath::Aftermath;
 use crate::check::budget::Cost;
 use crate::check::context::Checker;
 use crate::check::lints::Unread;
@@ -30,6 +31,8 @@ pub(crate) struct Body {
     pub(crate) destructive_seen: bool,
     /// Flows that do harm when they run twice, with the tool that does it.
     pub(crate) harmful: FxHashMap<ItemRef, Text>,
+    /// What calls of flows come to.
+    pub(crate) aftermaths: FxHashMap<ItemRef, Aftermath>,
     /// Whether any flow has a `@budget`, and the least that flows then spend.
     pub(crate) budgets: bool,
     pub(crate) least: FxHashMap<ItemRef, Cost>,

@@ -2,9 +2,9 @@
 
 use std::fmt::Display;
 
-use crate::check::context::Checker;
+use crate::check::context::{Checker, LocalKind};
 use crate::check::expr::{Brief, conversion};
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::diagnostic::{Code, Diagnostic, Edit, Fix, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Literal as Lit};
 use crate::types::{Literal, Mismatch, MismatchKind, Type};
@@ -20,6 +20,7 @@ impl Checker<'_> {
             return expected.clone();
         }
         let wrong = misfit(expr, found, expected, role);
+        let wrong = if wrong.code == Code::NULLABLE { self.let_it_first(wrong, expr) } else { wrong };
         self.report(wrong);
         Type::Error
     }
@@ -29,8 +30,38 @@ impl Checker<'_> {
         let message =
             format!("the value may be null: {what} needs `{}`, found `{}`", without_null(found), Brief(found));
         let wrong = Diagnostic::new(Code::NULLABLE, expr.span, message).here("this may be null");
-        let wrong = with_default(wrong, expr, &found.without_null());
-        self.report(wrong.help("give a value for null with `??`, or test it first: `if x != null { … }`"));
+        let wrong = with_default(wrong, expr, &found.without_null())
+            .help("give a value for null with `??`, or test it first: `if x != null { … }`");
+        let wrong = self.let_it_first(wrong, expr);
+        self.report(wrong);
+    }
+
+    /// What is said of a `var` that may be null: a test does not narrow it. Where it was tested all the same, offers to
+    /// test a `let` in its place.
+    pub(crate) fn let_it_first(&self, wrong: Diagnostic, expr: &Expr) -> Diagnostic {
+        let (ExprKind::Name(name), Some(place)) = (&expr.kind, self.place_of(expr)) else { return wrong };
+        if !self.local(name).is_some_and(|local| local.kind == LocalKind::Var) {
+            return wrong;
+        }
+        let mut wrong = wrong.help(format!(
+            "`{name}` is a `var`, which may change after a test: `let` it first and test that, or give a value for null with `??`"
+        ));
+        let now = format!("{name}_now");
+        let holds = self.fact(place.local, &[]).is_some_and(|known| !known.allows_null());
+        if let Some(tested) = self.tested.get(&place.local)
+            && holds
+            && tested.block.range().contains(&expr.span.range().start)
+            && self.local(&now).is_none()
+        {
+            let title = format!("test and read `let {now} = {name}`");
+            let edits = vec![
+                Edit { span: tested.before, text: format!("let {now} = {name}\n") },
+                Edit { span: tested.name, text: now.clone() },
+                Edit { span: expr.span, text: now },
+            ];
+            wrong.fixes.insert(0, Fix { title, edits, safe: false });
+        }
+        wrong
     }
 
     /// Reports `json` where a type is needed; `wanted` is the type to check it against, where there is one.
@@ -203,7 +234,6 @@ fn after(wrong: Diagnostic, expr: &Expr, title: &str, text: &str) -> Diagnostic 
 
 /// Offers to write something around a span.
 fn around(wrong: Diagnostic, span: Span, title: &str, open: &str, close: &str) -> Diagnostic {
-    use crate::diagnostic::{Edit, Fix};
     let edits =
         vec![Edit { span: span.before(), text: open.to_owned() }, Edit { span: span.after(), text: close.to_owned() }];
     wrong.with_fix(Fix { title: title.to_owned(), edits, safe: false })

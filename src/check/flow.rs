@@ -66,8 +66,8 @@ impl<'a> Checker<'a> {
         if self.body.budgets {
             self.note_least(at, &flow.body);
         }
+        self.unhandled_failure(at, &flow.body);
         if self.body.destructive_seen {
-            self.unhandled_failure(&flow.body);
             self.note_harm(at, &flow.body);
         }
     }

@@ -2,14 +2,12 @@
 
 use rustc_hash::FxHashSet;
 
+use crate::builtins::Size;
 use crate::check::Resolution;
-use crate::check::clause::Clauses;
 use crate::check::context::{Checker, Local};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{
-    Action, ActionKind, Block, Call, Expr, ExprKind, For, ListItem, NodeId, PostfixKind, Step, StmtKind,
-};
+use crate::syntax::ast::{ActionKind, Expr, ExprKind, For, ListItem, NodeId, Postfix, PostfixKind, Step};
 use crate::types::{Text, Type};
 
 /// A step of a tool that only reads, whose name nothing read.
@@ -19,24 +17,6 @@ pub(crate) struct Unread {
     span: Span,
     name: Text,
 }
-
-/// Methods that give no more items than there were.
-const NOT_LONGER: [&str; 14] = [
-    "map",
-    "filter",
-    "sort",
-    "sort_by",
-    "reverse",
-    "unique",
-    "unique_by",
-    "take",
-    "drop",
-    "slice",
-    "compact",
-    "enumerate",
-    "chunk",
-    "partition",
-];
 
 impl Checker<'_> {
     /// Remembers a step that nothing read when its scope ends.
@@ -115,10 +95,13 @@ impl Checker<'_> {
             ExprKind::Postfix(base, parts) => {
                 let mut bounded = self.is_bounded(base);
                 for part in parts {
-                    bounded = match &part.kind {
-                        PostfixKind::Method(name, _) if name.text == "take" || name.text == "slice" => true,
-                        PostfixKind::Method(name, _) => bounded && NOT_LONGER.contains(&name.text.as_str()),
-                        PostfixKind::Field(_) | PostfixKind::Index(_) => false,
+                    bounded = match self.out.resolutions.get(&part.id) {
+                        Some(Resolution::Method(method)) => match method.size {
+                            Size::Any => false,
+                            Size::Kept => bounded,
+                            Size::UpTo(at) => bounded || self.limits(part, at),
+                        },
+                        _ => false,
                     };
                 }
                 bounded
@@ -127,117 +110,11 @@ impl Checker<'_> {
         }
     }
 
-    /// Warns of the first step of a flow that may fail, unhandled, after a step that cannot be undone.
-    pub(crate) fn unhandled_failure(&mut self, body: &Block) {
-        let mut history = History { checker: self, warned: None };
-        history.block(body, None, false);
-        let Some((span, (done, tool))) = history.warned else { return };
-        self.report(
-            Diagnostic::new(Code::UNHANDLED_FAILURE, span, format!("if this fails, what `{tool}` did stays done"))
-                .label(done, "this cannot be undone")
-                .help("give that step an `undo`, or handle the failure of this one with `try` or `else`"),
-        );
-    }
-}
-
-/// An irreversible step: its callee and tool.
-type Done = (Span, Text);
-
-/// Walks a flow in the order it runs, knowing what has been done for good.
-struct History<'c, 'u> {
-    checker: &'c Checker<'u>,
-    warned: Option<(Span, Done)>,
-}
-
-impl History<'_, '_> {
-    /// Gives what has been done for good at the block's end.
-    fn block(&mut self, block: &Block, mut done: Option<Done>, handled: bool) -> Option<Done> {
-        for stmt in &block.stmts {
-            done = match &stmt.kind {
-                StmtKind::Step(step) | StmtKind::YieldStep(step) | StmtKind::ReturnStep(step) => {
-                    self.step(step, done, handled)
-                }
-                StmtKind::Block(action) => self.action(action, done, handled),
-                _ => done,
-            };
-        }
-        done
-    }
-
-    fn step(&mut self, step: &Step, done: Option<Done>, handled: bool) -> Option<Done> {
-        let clauses = Clauses::of(step);
-        let undone = clauses.undo.is_some();
-        let handled = handled || clauses.otherwise.is_some();
-        match &step.action.kind {
-            ActionKind::Call(call) => self.call(call, done, handled, undone),
-            ActionKind::Try(guard) if guard.catch.is_none() && guard.finally.is_none() => match &guard.action.kind {
-                ActionKind::Call(call) => self.call(call, done, true, undone),
-                _ => self.action(&guard.action, done, true),
-            },
-            _ => self.action(&step.action, done, handled),
-        }
-    }
-
-    fn call(&mut self, call: &Call, done: Option<Done>, handled: bool, undone: bool) -> Option<Done> {
-        let resolution = self.checker.out.resolutions.get(&call.id)?;
-        let waits = matches!(resolution, Resolution::Tool(tool) if tool.namespace() == "time");
-        if let (Some(before), false, false) = (&done, handled, waits)
-            && self.warned.is_none()
-        {
-            self.warned = Some((call.callee.span, before.clone()));
-        }
-        match resolution {
-            Resolution::Tool(tool) if tool.annotations.destructive == Some(true) && !undone => {
-                done.or_else(|| Some((call.callee.span, tool.name.clone())))
-            }
-            _ => done,
-        }
-    }
-
-    fn action(&mut self, action: &Action, done: Option<Done>, handled: bool) -> Option<Done> {
-        match &action.kind {
-            ActionKind::Call(call) => self.call(call, done, handled, false),
-            ActionKind::Do(body) => self.block(body, done, handled),
-            ActionKind::For(form) => self.block(&form.body, done, handled),
-            ActionKind::Repeat(form) => self.block(&form.body, done, handled),
-            ActionKind::Parallel(body) | ActionKind::Race(body) => {
-                let mut after = done.clone();
-                for stmt in &body.stmts {
-                    if let StmtKind::Step(step) = &stmt.kind {
-                        after = after.or(self.step(step, done.clone(), handled));
-                    }
-                }
-                after
-            }
-            ActionKind::If(form) => {
-                let mut after = done.clone();
-                for body in form.branches.iter().map(|(_, body)| body).chain(&form.otherwise) {
-                    after = after.or(self.block(body, done.clone(), handled));
-                }
-                after
-            }
-            ActionKind::Match(form) => {
-                let mut after = done.clone();
-                for arm in &form.arms {
-                    after = after.or(self.block(&arm.body, done.clone(), handled));
-                }
-                after
-            }
-            ActionKind::Try(form) => {
-                let caught = handled || form.catch.is_some() || form.finally.is_none();
-                let mut after = match &form.action.kind {
-                    ActionKind::Do(body) => self.block(body, done, caught),
-                    _ => self.action(&form.action, done, caught),
-                };
-                if let Some(catch) = &form.catch {
-                    after = self.block(&catch.body, after, handled);
-                }
-                match &form.finally {
-                    Some(finally) => self.block(finally, after, true),
-                    None => after,
-                }
-            }
-            ActionKind::Error => done,
-        }
+    /// Whether an argument of a method is given and is no number below zero, as far as the text tells.
+    fn limits(&self, part: &Postfix, at: usize) -> bool {
+        let PostfixKind::Method(_, args) = &part.kind else { return false };
+        let given = self.out.arguments.get(&part.id).and_then(|placed| *placed.get(at)?);
+        let given = given.and_then(|arg| args.get(arg as usize));
+        given.is_some_and(|arg| !matches!(arg.value.kind, ExprKind::Prefix(..)))
     }
 }

@@ -1,6 +1,7 @@
 //! Types, names and effects of a tree. Expected types flow down, inferred types flow up; what is found out lives in
 //! side tables keyed by node id ([`Checked`]), from which a program is lowered and an editor answers.
 
+mod aftermath;
 mod annotation;
 mod block;
 mod budget;
@@ -33,6 +34,8 @@ mod walk;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+
+pub(crate) use clause::{Clauses, RetryClause};
 
 use crate::builtins::MethodRef;
 use crate::check::context::Checker;

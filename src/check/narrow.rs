@@ -1,7 +1,7 @@
 //! Narrowing: what a condition tells of the places it speaks of, where it holds and where it does not.
 
 use crate::check::Resolution;
-use crate::check::context::{Checker, Fact, Facts, LocalKind, Place, Prev};
+use crate::check::context::{Checker, Fact, Facts, LocalKind, Place, Prev, Tested};
 use crate::check::expr::Brief;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
@@ -185,6 +185,7 @@ impl Checker<'_> {
             () => None,
         };
         let Some(place) = self.place_of(value) else { return Facts { always, ..Facts::default() } };
+        self.note_test(value, &place);
         Facts {
             when_true: self.facts_of(&place, found.narrowed_to(&wanted)),
             when_false: self.facts_of(&place, found.excluding(&wanted)),
@@ -201,12 +202,23 @@ impl Checker<'_> {
         let mut facts = Facts { always: known_equal(a, b), ..Facts::default() };
         for ((side, own), other) in [(left, b), (right, a)] {
             let Some(place) = self.place_of(side) else { continue };
+            self.note_test(side, &place);
             facts.when_true.extend(self.facts_of(&place, equal_to(own, other)));
             if matches!(other, Type::Null | Type::Literal(_)) {
                 facts.when_false.extend(self.facts_of(&place, own.excluding(other)));
             }
         }
         facts
+    }
+
+    /// Remembers where a `var` was tested.
+    fn note_test(&mut self, value: &Expr, place: &Place) {
+        if let ExprKind::Name(name) = &value.kind
+            && self.local(name).is_some_and(|local| local.kind == LocalKind::Var)
+        {
+            let (statement, block) = self.statement;
+            self.tested.insert(place.local, Tested { name: value.span, before: statement.before(), block });
+        }
     }
 
     /// What `x in [ … ]` tells of `x`.
@@ -235,7 +247,8 @@ impl Checker<'_> {
         facts
     }
 
-    /// The place that an expression reads, where its type can be narrowed; the expression has been inferred.
+    /// The place that an expression reads, where its type can be narrowed, or could be if it were no `var`; the
+    /// expression has been inferred.
     pub(crate) fn place_of(&self, expr: &Expr) -> Option<Place> {
         match &expr.kind {
             ExprKind::Paren(inner) => self.place_of(inner),
@@ -261,10 +274,10 @@ impl Checker<'_> {
         }
     }
 
-    /// The immutable local that a name stands for.
+    /// The local that a name stands for. What is assumed of a `var` narrows nothing: it serves to say so.
     fn root(&self, name_expr: &Expr, name: &str) -> Option<NodeId> {
         match self.local(name) {
-            Some(local) => (!matches!(local.kind, LocalKind::Var | LocalKind::Sibling)).then_some(local.id),
+            Some(local) => (local.kind != LocalKind::Sibling).then_some(local.id),
             None => match self.out.resolutions.get(&name_expr.id) {
                 Some(Resolution::PrevValue(step)) => Some(*step),
                 _ => None,

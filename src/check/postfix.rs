@@ -71,7 +71,8 @@ impl Checker<'_> {
         let (PostfixKind::Method(tool, _) | PostfixKind::Field(tool)) = &first.kind else { return None };
         let called = Name { text: format!("{name}.{}", tool.text).into(), span: base.span.to(tool.span) };
         if self.tool(&called).is_some() {
-            self.report_effect(expr.id, &called, "tool");
+            let whole = rest.is_empty() && matches!(first.kind, PostfixKind::Method(..));
+            self.report_effect(whole.then_some(expr), &called, "tool");
         }
         self.stray_chain(chain);
         Some(Type::Error)
@@ -161,6 +162,11 @@ impl Checker<'_> {
         if !matches!(part.kind, PostfixKind::Index(_)) && found != Type::Null {
             wrong = wrong.suggest("read it only where it is there", part.span.before(), "?");
             wrong = wrong.help("`?.` gives null where it is null; or test it first: `if x != null { … }`");
+        }
+        if let ExprKind::Postfix(base, _) = &at.whole.kind
+            && at.span == base.span
+        {
+            wrong = self.let_it_first(wrong, base);
         }
         self.report(wrong);
         Type::Error

@@ -1,8 +1,9 @@
 //! Single statements.
 
 use crate::check::Resolution;
-use crate::check::context::{Checker, LocalKind};
+use crate::check::context::{Checker, LocalKind, Stepwise};
 use crate::check::exits::{FrameKind, Jump};
+use crate::check::step::head;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, LetField, LetPattern, Name, NodeId, Step, Stmt, StmtKind, TypeExpr};
@@ -25,6 +26,7 @@ impl Checker<'_> {
                 return falls;
             }
             StmtKind::Yield(value) => {
+                self.stepwise = Some((value.id, Stepwise::Given));
                 match self.yield_frame(stmt.span) {
                     Some(frame) => self.given_value(value, frame, None, "the value of `yield`"),
                     None => drop(self.infer(value, None)),
@@ -125,6 +127,8 @@ impl Checker<'_> {
     fn let_statement(&mut self, stmt: &Stmt, pattern: &LetPattern, ty: Option<&TypeExpr>, value: &Expr) {
         match pattern {
             LetPattern::Name(name) => {
+                let declared = ty.map(|ty| (Span { start: name.span.end, end: ty.span.end, ..ty.span }, ty.id));
+                self.stepwise = Some((value.id, Stepwise::Let(head(stmt.span, "let"), declared)));
                 let found = self.initial(name, ty, value);
                 if self.is_bounded(value) {
                     self.body.bounded.insert(stmt.id);
@@ -236,6 +240,7 @@ impl Checker<'_> {
     }
 
     fn return_statement(&mut self, stmt: &Stmt, value: &Expr) {
+        self.stepwise = Some((value.id, Stepwise::Given));
         let Some(at) = self.return_frame(stmt.span) else {
             self.infer(value, None);
             return;

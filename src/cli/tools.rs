@@ -37,9 +37,15 @@ enum What {
         /// Such as web.scrape
         tool: String,
     },
+    /// Print the JSON Schema of `flow.toml`, for editors
+    Schema,
 }
 
 pub(super) fn tools(args: &Args) -> Status {
+    if matches!(args.what, Some(What::Schema)) {
+        out(report::pretty(&crate::project::schema()));
+        return Status::Fine;
+    }
     // A project is found from a file in it; none has to be there.
     let file = SourceFile::new(args.project.join("x.flow").to_string_lossy().as_ref(), "");
     let catalog = match host::catalog(&file) {
@@ -49,7 +55,7 @@ pub(super) fn tools(args: &Args) -> Status {
     match &args.what {
         Some(What::Show { tool }) => show(tool, &catalog, args.json),
         Some(What::List { namespace }) => list(namespace.as_deref(), &catalog, args.json),
-        None => list(None, &catalog, args.json),
+        Some(What::Schema) | None => list(None, &catalog, args.json),
     }
 }
 

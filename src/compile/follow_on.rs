@@ -1,11 +1,12 @@
 //! Telling mistakes from what merely follows from a syntax error: where a text could not be read, the checker misses
-//! what stood there, and what it then says of names and types is no mistake of the author.
+//! what stood there, and what it then says of names and types is no mistake of the author. Nor is a name unused while
+//! an error stands where it could be used.
 
 use rustc_hash::FxHashSet;
 
 use crate::check::Unit;
-use crate::diagnostic::{Code, Diagnostic};
-use crate::source::{Sources, Span};
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::source::{FileId, Sources, Span};
 use crate::syntax::ast::{Item, ItemKind};
 
 /// Codes that say something is not there, or is never used: no news where something could not be read.
@@ -41,6 +42,33 @@ pub(super) fn silence(found: &mut Vec<Diagnostic>, syntax: &[Diagnostic], units:
     }
     let broken = Broken::of(syntax, units);
     found.retain(|diagnostic| !broken.explains(diagnostic, sources));
+}
+
+/// Takes out of `found`, which is in order, each warning of an unused name whose use an error may hide: for a name of an
+/// item an error anywhere in the item, for an imported one anywhere in the file.
+pub(super) fn silence_unused(found: &mut Vec<Diagnostic>, units: &[Unit]) {
+    let errors: Vec<(FileId, u32)> = found
+        .iter()
+        .filter(|diagnostic| diagnostic.severity() == Severity::Error)
+        .map(|diagnostic| (diagnostic.span.file, diagnostic.span.start))
+        .collect();
+    if errors.is_empty() {
+        return;
+    }
+    found.retain(|diagnostic| {
+        if diagnostic.code != Code::UNUSED {
+            return true;
+        }
+        let at = diagnostic.span;
+        let items = units.iter().find(|unit| unit.id == at.file).map_or(&[][..], |unit| &unit.tree.items);
+        let item = items.get(items.partition_point(|item| item.span.end < at.end));
+        let (from, to) = match item {
+            Some(item) if !matches!(item.kind, ItemKind::Use(_)) => (item.span.start, item.span.end),
+            _ => (0, u32::MAX),
+        };
+        let first = errors.partition_point(|error| *error < (at.file, from));
+        !errors.get(first).is_some_and(|(file, start)| *file == at.file && *start <= to)
+    });
 }
 
 /// What the syntax errors leave unknown.

@@ -42,6 +42,7 @@ pub fn analyze(source: SourceFile, catalog: &Catalog, loader: &dyn Loader) -> An
     diagnostics.extend(files.imports);
     diagnostics.extend(found);
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.file, diagnostic.span.start, diagnostic.span.end));
+    follow_on::silence_unused(&mut diagnostics, &files.units);
     Analysis { sources: files.sources, units: files.units, checked, diagnostics }
 }
 

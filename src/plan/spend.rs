@@ -4,6 +4,7 @@
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 
+use crate::builtins::Size;
 use crate::plan::bound::Bound;
 use crate::plan::describe::Names;
 use crate::plan::{Safety, ToolUse};
@@ -24,22 +25,6 @@ pub(super) struct Found {
 /// Attempts of the default policy, and how many branches of `parallel for` run at once without `limit`.
 const DEFAULT_ATTEMPTS: u64 = 3;
 const DEFAULT_LIMIT: u64 = 16;
-
-/// Methods that give no more items than there were.
-const NOT_LONGER: [&str; 12] = [
-    "map",
-    "filter",
-    "sort",
-    "sort_by",
-    "reverse",
-    "unique",
-    "unique_by",
-    "drop",
-    "compact",
-    "enumerate",
-    "chunk",
-    "slice",
-];
 
 /// Walks the last of these flows; each comes after those it calls.
 pub(super) fn spend(program: &Program, order: &[u32]) -> Found {
@@ -375,19 +360,28 @@ fn length(list: &Expr, frame: &Frame) -> Bound {
             Some(known) => known.clone(),
             None => Bound::unknown(frame.names.describe(list)),
         },
-        Expr::Method { method, receiver, args, .. } => match (method.name(), args.as_slice()) {
-            ("take", [n]) => {
-                let (taken, had) = (count(n, frame), length(receiver, frame));
-                match (taken.number(), had.number()) {
-                    (Some(a), Some(b)) => Bound::exactly(a.min(b)),
-                    (None, Some(_)) => had,
-                    _ => taken,
-                }
-            }
-            (name, _) if NOT_LONGER.contains(&name) => length(receiver, frame),
-            _ => Bound::unknown(frame.names.describe(list)),
+        Expr::Method { method, receiver, args, .. } => match method.size {
+            Size::Any => Bound::unknown(frame.names.describe(list)),
+            Size::Kept => length(receiver, frame),
+            Size::UpTo(at) => match args.get(at) {
+                Some(most) => up_to(most, length(receiver, frame), frame),
+                None => length(receiver, frame),
+            },
         },
         _ => Bound::unknown(frame.names.describe(list)),
+    }
+}
+
+/// The smaller of what an argument says and of how many there were.
+fn up_to(most: &Expr, had: Bound, frame: &Frame) -> Bound {
+    if matches!(most, Expr::Const(constant) if constant.0.as_int().is_none_or(|most| most < 0)) {
+        return had;
+    }
+    let most = count(most, frame);
+    match (most.number(), had.number()) {
+        (Some(a), Some(b)) => Bound::exactly(a.min(b)),
+        (None, Some(_)) => had,
+        _ => most,
     }
 }
 

@@ -5,6 +5,7 @@
 //! iteration of `parallel for`, a function's call. Parameters come first. A branch begins with copies of what it
 //! captures from the frame around it; lambdas and sequential blocks use slots of the frame they stand in.
 
+mod call;
 mod expr;
 
 use std::sync::{Arc, OnceLock};
@@ -228,6 +229,29 @@ pub struct Step {
     pub key: Option<Expr>,
     /// `try`: around all clauses.
     pub guard: Option<Guard>,
+}
+
+impl Step {
+    /// A step without a name or clauses, whose value goes nowhere.
+    pub fn new(segment: impl Into<Text>, action: Action, result: Type, span: Span) -> Self {
+        Self {
+            span,
+            segment: segment.into(),
+            name: None,
+            title: None,
+            slot: None,
+            when: None,
+            action,
+            result,
+            checked: false,
+            retry: None,
+            timeout: None,
+            otherwise: None,
+            undo: None,
+            key: None,
+            guard: None,
+        }
+    }
 }
 
 /// What `try` makes of a step's success or failure.

@@ -1,16 +1,52 @@
 //! `flow.toml`, read: every key there is, checked against the text it stands in.
 
-use std::path::PathBuf;
-
 use indexmap::IndexMap;
-use url::Url;
 
 use crate::diagnostic::Diagnostics;
+use crate::project::artifacts::{self, ArtifactSettings};
+use crate::project::keys::{Key, Keys, Shape};
+use crate::project::provide::{self, Provider};
 use crate::project::reader::{Entry, Reader, Table};
+use crate::project::secrets::{self, Secret};
 use crate::run::Limits;
 use crate::source::SourceFile;
 use crate::tools::http::{AllowPrivate, HttpConfig};
-use crate::tools::standard;
+
+/// The keys of the file.
+pub(super) const KEYS: &[Key] = &[
+    Key::new("http", Shape::Table(HTTP), "How requests go out."),
+    Key::new("limits", Shape::Table(LIMITS), "What a run may use."),
+    Key::new("artifacts", Shape::Table(artifacts::KEYS), "Where pictures and files that tools make are kept."),
+    Key::new("secrets", Shape::Each(&secrets::SHAPE), "Where each secret is, and whom it may be sent to."),
+    Key::new("provide", Shape::Providers, "Who provides the tools of each namespace."),
+];
+
+const HTTP: Keys = Keys::new(
+    &[
+        Key::new(
+            "allow_private",
+            Shape::Either(&Shape::Flag, &Shape::Texts),
+            "Private hosts, addresses and networks that flows may reach; `true` for all.",
+        ),
+        Key::new("max_body", Shape::Count, "The largest answer that is read, in bytes."),
+    ],
+    &[],
+);
+
+const LIMITS: Keys = Keys::new(
+    &[
+        Key::new("fuel", Shape::Count, "Operations of one expression, about."),
+        Key::new("depth", Shape::Count, "How deeply flows may call flows."),
+        Key::new("value_bytes", Shape::Count, "How large a value may be."),
+        Key::new("tool_output_bytes", Shape::Count, "How large a tool's result may be."),
+        Key::new("fan_out", Shape::Count, "Items of a `parallel for`."),
+        Key::new("in_flight", Shape::Count, "Iterations of one `parallel for` at once."),
+        Key::new("events", Shape::Count, "Events of a run."),
+        Key::new("tool_timeout", Shape::Duration, "An attempt of a tool call, where its step does not say."),
+        Key::new("longest_timeout", Shape::Duration, "An attempt of a tool call, whatever its step says."),
+    ],
+    &[],
+);
 
 /// A project's settings.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +55,10 @@ pub struct Config {
     pub http: HttpSettings,
     /// `[limits]`
     pub limits: Limits,
+    /// `[artifacts]`
+    pub artifacts: ArtifactSettings,
     /// `[secrets]`: where each secret is.
-    pub secrets: IndexMap<String, SecretSource>,
+    pub secrets: IndexMap<String, Secret>,
     /// `[provide.NAMESPACE]`: who provides the tools of a namespace.
     pub provide: IndexMap<String, Provider>,
 }
@@ -41,24 +79,6 @@ impl Default for HttpSettings {
     }
 }
 
-/// Where a secret is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretSource {
-    /// `{ env = "VARIABLE" }`
-    Env(String),
-    /// `{ file = "path" }`, relative to the project's folder.
-    File(PathBuf),
-}
-
-/// A service that provides a namespace's tools.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Provider {
-    /// `endpoint`: where calls are posted to, each under its tool's name.
-    pub endpoint: Url,
-    /// `bearer`: the name of a secret to send as `Authorization: Bearer …`.
-    pub bearer: Option<String>,
-}
-
 impl Config {
     /// Reads a `flow.toml`.
     ///
@@ -75,88 +95,58 @@ impl Config {
     }
 
     fn read(&mut self, reader: &mut Reader, table: &Table<'_>) {
-        for entry in reader.entries(table, &["http", "limits", "secrets", "provide"]) {
+        for entry in reader.entries(table, &[KEYS]) {
             match entry.name {
                 "http" => self.http.read(reader, &entry),
                 "limits" => read_limits(&mut self.limits, reader, &entry),
-                "secrets" => self.read_secrets(reader, &entry),
+                "artifacts" => self.artifacts.read(reader, &entry),
+                "secrets" => self.secrets = secrets::read(reader, &entry),
                 _ => self.read_providers(reader, &entry),
             }
         }
-        self.check_bearers(reader, table);
-    }
-
-    fn read_secrets(&mut self, reader: &mut Reader, entry: &Entry<'_>) {
-        let Some(table) = reader.table(entry) else { return };
-        for secret in reader.all(table) {
-            let Some(places) = reader.table(&secret) else { continue };
-            let mut sources = Vec::new();
-            for place in reader.entries(places, &["env", "file"]) {
-                if let Some(text) = reader.text(&place) {
-                    sources.push(match place.name {
-                        "env" => SecretSource::Env(text.to_owned()),
-                        _ => SecretSource::File(text.into()),
-                    });
-                }
-            }
-            match <[SecretSource; 1]>::try_from(sources) {
-                Ok([source]) => {
-                    self.secrets.insert(secret.name.to_owned(), source);
-                }
-                Err(_) => reader.wrong(
-                    &secret,
-                    "a secret has one place",
-                    "write `{ env = \"VARIABLE\" }` or `{ file = \"path\" }`",
-                ),
-            }
-        }
+        self.bind_secrets(reader);
     }
 
     fn read_providers(&mut self, reader: &mut Reader, entry: &Entry<'_>) {
         let Some(table) = reader.table(entry) else { return };
-        let namespaces: Vec<_> = standard::namespaces().iter().map(|namespace| namespace.name).collect();
-        for provider in reader.entries(table, &namespaces) {
-            let Some(keys) = reader.table(&provider) else { continue };
-            let (mut endpoint, mut bearer) = (None, None);
-            for key in reader.entries(keys, &["endpoint", "bearer"]) {
-                match key.name {
-                    "endpoint" => endpoint = reader.url(&key),
-                    _ => bearer = reader.text(&key).map(str::to_owned),
-                }
-            }
-            match endpoint {
-                Some(endpoint) => {
-                    self.provide.insert(provider.name.to_owned(), Provider { endpoint, bearer });
-                }
-                None if !keys.contains_key("endpoint") => reader.wrong(
-                    &provider,
-                    "the key `endpoint` is missing",
-                    "say where calls are posted to: `endpoint = \"https://…\"`",
-                ),
-                None => {}
+        for namespace in reader.all(table) {
+            if let Some(provider) = provide::read(reader, &namespace) {
+                self.provide.insert(namespace.name.to_owned(), provider);
             }
         }
     }
 
-    /// A bearer names a secret that is there.
-    fn check_bearers(&self, reader: &mut Reader, table: &Table<'_>) {
-        for (namespace, provider) in &self.provide {
-            let Some(bearer) = provider.bearer.as_deref() else { continue };
-            if self.secrets.contains_key(bearer) {
+    /// Every secret that a setting names is there, and may be sent where its provider sends it.
+    fn bind_secrets(&mut self, reader: &mut Reader) {
+        for (name, place) in reader.take_secrets() {
+            if !self.secrets.contains_key(&name) {
+                let help = format!("add `{name} = {{ env = \"{name}\" }}` under `[secrets]`");
+                reader.wrong_at(place, format!("there is no secret `{name}`"), help);
                 continue;
             }
-            if let Some(entry) = reader.find(table, &["provide", namespace, "bearer"]) {
-                let help = format!("add `{bearer} = {{ env = \"{bearer}\" }}` under `[secrets]`");
-                reader.wrong(&entry, &format!("there is no secret `{bearer}`"), &help);
+            for host in self.hosts(&name) {
+                let Some(secret) = self.secrets.get_mut(&name).filter(|secret| !secret.allows(&host)) else { continue };
+                if secret.hosts.is_empty() {
+                    secret.implied.push(host);
+                } else {
+                    let help = format!("add `\"{host}\"` to its `hosts`, or use another secret");
+                    reader.wrong_at(place.clone(), format!("the secret `{name}` is not for `{host}`"), help);
+                }
             }
         }
+    }
+
+    /// Where the settings send a secret.
+    fn hosts(&self, secret: &str) -> Vec<String> {
+        let providers = self.provide.values().flat_map(|provider| provider.source.secrets());
+        let used = providers.chain(self.artifacts.secrets()).filter(|(name, _)| *name == secret);
+        used.filter_map(|(_, url)| url.host_str().map(str::to_owned)).collect()
     }
 }
 
 impl HttpSettings {
     fn read(&mut self, reader: &mut Reader, entry: &Entry<'_>) {
-        let Some(table) = reader.table(entry) else { return };
-        for entry in reader.entries(table, &["allow_private", "max_body"]) {
+        for entry in reader.whole(entry, &HTTP).unwrap_or_default() {
             match entry.name {
                 "allow_private" => {
                     if let Some(allow) = reader.allow_private(&entry) {
@@ -170,19 +160,7 @@ impl HttpSettings {
 }
 
 fn read_limits(limits: &mut Limits, reader: &mut Reader, entry: &Entry<'_>) {
-    let Some(table) = reader.table(entry) else { return };
-    let known = [
-        "fuel",
-        "depth",
-        "value_bytes",
-        "tool_output_bytes",
-        "fan_out",
-        "in_flight",
-        "events",
-        "tool_timeout",
-        "longest_timeout",
-    ];
-    for entry in reader.entries(table, &known) {
+    for entry in reader.whole(entry, &LIMITS).unwrap_or_default() {
         match entry.name {
             "tool_timeout" => set(&mut limits.tool_timeout, reader.duration(&entry)),
             "longest_timeout" => limits.longest_timeout = reader.duration(&entry).or(limits.longest_timeout),
@@ -202,85 +180,13 @@ fn read_limits(limits: &mut Limits, reader: &mut Reader, entry: &Entry<'_>) {
     }
 }
 
-fn set<T>(setting: &mut T, value: Option<T>) {
+/// Sets what was read, if it was.
+pub(super) fn set<T>(setting: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *setting = value;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn parse(text: &str) -> Result<Config, Vec<String>> {
-        Config::parse(SourceFile::new("flow.toml", text)).map_err(|wrong| {
-            let line = |diagnostic: &crate::diagnostic::Diagnostic| {
-                let at = wrong.sources.locate(diagnostic.span);
-                let help = diagnostic.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
-                format!("{at}: {}{help}", diagnostic.message)
-            };
-            wrong.list.iter().map(line).collect()
-        })
-    }
-
-    #[test]
-    fn reads_everything_there_is() {
-        let config = parse(
-            r#"
-            [http]
-            allow_private = ["127.0.0.1", "localhost", "10.0.0.0/8"]
-            max_body = 1_000
-            [limits]
-            fan_out = 100
-            tool_timeout = "2m"
-            longest_timeout = "3s"
-            [secrets]
-            TOKEN = { env = "TOKEN" }
-            KEY = { file = "keys/key" }
-            [provide.brave]
-            endpoint = "http://127.0.0.1:9000/tools"
-            bearer = "TOKEN"
-            "#,
-        )
-        .expect("a config");
-        assert!(matches!(&config.http.allow_private, AllowPrivate::Only(list) if list.len() == 3));
-        assert_eq!(config.http.max_body, 1000);
-        assert_eq!(config.limits.fan_out, 100);
-        assert_eq!(config.limits.tool_timeout, Duration::from_mins(2));
-        assert_eq!(config.limits.longest_timeout, Some(Duration::from_secs(3)));
-        assert_eq!(config.secrets["KEY"], SecretSource::File("keys/key".into()));
-        assert_eq!(config.provide["brave"].bearer.as_deref(), Some("TOKEN"));
-        assert!(matches!(parse("http.allow_private = true").expect("a config").http.allow_private, AllowPrivate::All));
-        assert!(parse("").is_ok());
-    }
-
-    #[test]
-    fn says_what_is_wrong_and_where() {
-        let wrong = parse(
-            "[htpp]\n[http]\nallow_privat = true\nmax_body = -1\nallow_private = [\"a b\"]\n[secrets]\nA = \
-             \"x\"\nB = {}\n[provide.barve]\n[provide.brave]\nbearer = \"C\"\n[provide.llm]\nendpoint = \"nowhere\"\n\
-             [provide.web]\nendpoint = \"http://x.example\"\nbearer = \"C\"\n",
-        )
-        .expect_err("wrong");
-        insta::assert_snapshot!(wrong.join("\n"), @r#"
-        flow.toml:1:2: unknown key `htpp` (did you mean `http`?)
-        flow.toml:3:1: unknown key `allow_privat` (did you mean `allow_private`?)
-        flow.toml:4:12: `max_body` must be a number above zero
-        flow.toml:5:18: `a b` is neither a host, an address nor a network
-        flow.toml:7:5: `A` must be a table
-        flow.toml:8:1: a secret has one place (write `{ env = "VARIABLE" }` or `{ file = "path" }`)
-        flow.toml:9:10: unknown key `barve` (did you mean `brave`?)
-        flow.toml:10:10: the key `endpoint` is missing (say where calls are posted to: `endpoint = "https://…"`)
-        flow.toml:13:12: `endpoint` must be an address like `"https://tools.example/flow"`
-        flow.toml:16:1: there is no secret `C` (add `C = { env = "C" }` under `[secrets]`)
-        "#);
-    }
-
-    #[test]
-    fn syntax_errors_have_a_place() {
-        let wrong = parse("[http]\nmax_body = \n").expect_err("wrong");
-        assert!(wrong[0].starts_with("flow.toml:2:"), "{wrong:?}");
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;

@@ -1,10 +1,16 @@
 //! A project: the folder with a `flow.toml`, and what its flows may use. Builds the catalog that programs are checked
 //! against, without a network, and the engine that runs them.
 
+mod artifacts;
+mod builtin;
 mod config;
 #[cfg(feature = "cli")]
 mod demo;
+mod keys;
+mod policy;
+mod provide;
 mod reader;
+mod schema;
 mod secrets;
 
 use std::path::{Path, PathBuf};
@@ -12,16 +18,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostics;
-use crate::run::{Engine, EngineBuilder, Limits};
+use crate::run::{Engine, EngineBuilder, Limits, Registry, TokioClock, Tool};
 use crate::source::SourceFile;
-use crate::tools::http::{AllowPrivate, Allowed, HttpClient, HttpConfig};
-use crate::tools::{Endpoint, standard, standard_tools};
-use crate::types::{Catalog, Signature};
+use crate::tools::artifacts::StoreImages;
+use crate::tools::http::{AllowPrivate, HttpClient, HttpConfig};
+use crate::tools::standard_tools;
+use crate::types::Catalog;
 
-pub use config::{Config, HttpSettings, Provider, SecretSource};
+pub use artifacts::ArtifactSettings;
+pub use config::{Config, HttpSettings};
 #[cfg(feature = "cli")]
 pub use demo::DemoSite;
-pub use secrets::ProjectSecrets;
+pub use policy::{Policy, Safety};
+pub use provide::{Provide, Provider, World};
+pub use schema::schema;
+pub use secrets::{ProjectSecrets, Secret, SecretSource};
 
 /// The file that makes a folder a project.
 pub const FILE_NAME: &str = "flow.toml";
@@ -86,51 +97,47 @@ impl Project {
         &self.config
     }
 
-    /// What its programs are checked against: every tool of the standard catalog.
-    #[allow(clippy::unused_self, reason = "what a project's catalog holds is a matter of its settings")]
+    /// What its programs are checked against: the standard catalog, and what `flow.toml` adds and says of it. Reaches
+    /// nothing.
     pub fn catalog(&self) -> Catalog {
-        standard::catalog()
+        self.registry(&self.world(EngineOptions::default())).catalog()
     }
 
     /// An engine with its tools, secrets and limits, to add to and build. Every tool of the standard catalog is there;
     /// one that nothing provides fails and says how to configure it.
     pub fn engine_builder(&self, options: EngineOptions) -> EngineBuilder {
-        let client = Arc::new(HttpClient::new(self.http(options)));
-        let mut tools = standard_tools(&client);
-        for tool in &mut tools {
-            // An endpoint that the project names comes before what Flow brings itself.
-            let signature = tool.signature();
-            if let Some(provider) = self.config.provide.get(signature.namespace()) {
-                *tool = Arc::new(self.endpoint(provider, signature));
-            }
-        }
         let limits = Limits {
             longest_timeout: options.longest_timeout.or(self.config.limits.longest_timeout),
             ..self.config.limits.clone()
         };
+        let world = self.world(options);
+        let secrets = ProjectSecrets::new(&self.root, self.config.secrets.clone());
         Engine::builder()
-            .tools(tools)
+            .tools(self.registry(&world))
             .limits(limits)
-            .secrets(ProjectSecrets::new(&self.root, self.config.secrets.clone()))
+            .artifacts(self.config.artifacts.store(&world, &secrets))
+            .hook(StoreImages)
+            .secrets(secrets)
     }
 
-    fn http(&self, options: EngineOptions) -> HttpConfig {
+    /// Its tools. Those of a namespace that `flow.toml` names a provider for are that provider's, and no others.
+    fn registry(&self, world: &World) -> Registry {
+        let client = Arc::new(HttpClient::new(world.http.clone()));
+        let mut registry = Registry::default();
+        let provided = |tool: &Arc<dyn Tool>| self.config.provide.contains_key(tool.signature().namespace());
+        registry.extend(standard_tools(&client).into_iter().filter(|tool| !provided(tool)));
+        for (namespace, provider) in &self.config.provide {
+            registry.extend(provider.governed(namespace, world));
+        }
+        registry
+    }
+
+    /// What its tools are made with.
+    fn world(&self, options: EngineOptions) -> World {
         let settings = &self.config.http;
         let allow_private = if options.allow_private { AllowPrivate::All } else { settings.allow_private.clone() };
-        HttpConfig { allow_private, max_body: settings.max_body, ..HttpConfig::default() }
-    }
-
-    /// The operator named the endpoint, so it may be private; what it redirects to may not.
-    fn endpoint(&self, provider: &Provider, signature: Arc<Signature>) -> Endpoint {
-        let host = provider.endpoint.host_str().and_then(|host| host.parse::<Allowed>().ok());
-        let allow_private = host.map_or(AllowPrivate::None, |host| AllowPrivate::Only(vec![host]));
-        let client = HttpClient::new(HttpConfig {
-            allow_private,
-            max_body: self.config.http.max_body,
-            timeout: Duration::from_hours(24),
-            ..HttpConfig::default()
-        });
-        Endpoint::new(Arc::new(client), signature, provider.endpoint.clone(), provider.bearer.clone())
+        let http = HttpConfig { allow_private, max_body: settings.max_body, ..HttpConfig::default() };
+        World { root: self.root.clone(), http, clock: Arc::new(TokioClock::default()) }
     }
 }
 
@@ -143,6 +150,7 @@ fn shown(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::standard;
 
     #[test]
     fn the_nearest_ancestor_counts() {

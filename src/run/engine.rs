@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::program::{Flow, Program};
+use crate::run::artifacts::{Artifacts, NoArtifacts};
 use crate::run::bind::Bound;
 use crate::run::clock::{Sleep, TokioClock, random_u64};
 use crate::run::event::{EventKind, RunError};
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) hooks: Vec<Arc<dyn Hook>>,
     pub(crate) journal: Option<Arc<dyn Journal>>,
     pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) artifacts: Arc<dyn Artifacts>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     /// The programs that live, with their tools.
@@ -211,6 +213,7 @@ pub struct EngineBuilder {
     hooks: Vec<Arc<dyn Hook>>,
     journal: Option<Arc<dyn Journal>>,
     secrets: Option<Arc<dyn Secrets>>,
+    artifacts: Option<Arc<dyn Artifacts>>,
     clock: Option<Arc<dyn Clock>>,
     limits: Limits,
 }
@@ -248,6 +251,13 @@ impl EngineBuilder {
     #[must_use]
     pub fn secrets(mut self, secrets: impl Secrets + 'static) -> Self {
         self.secrets = Some(Arc::new(secrets));
+        self
+    }
+
+    /// Keeps what tools make: pictures and documents. Without it tools that make such refuse.
+    #[must_use]
+    pub fn artifacts(mut self, artifacts: impl Artifacts + 'static) -> Self {
+        self.artifacts = Some(Arc::new(artifacts));
         self
     }
 
@@ -291,6 +301,7 @@ impl EngineBuilder {
                 hooks: self.hooks,
                 journal: self.journal,
                 secrets: self.secrets.unwrap_or_else(|| Arc::new(NoSecrets)),
+                artifacts: self.artifacts.unwrap_or_else(|| Arc::new(NoArtifacts)),
                 clock,
                 limits: self.limits,
                 bound: Mutex::default(),

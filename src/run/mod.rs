@@ -1,7 +1,9 @@
 //! Running a program: the engine, and the ports through which it meets the world.
 
+pub mod artifacts;
 mod bind;
 mod budget;
+mod call;
 pub mod clock;
 pub mod engine;
 pub mod eval;
@@ -17,11 +19,14 @@ mod scope;
 pub mod testing;
 pub mod typed;
 
+pub use artifacts::{Artifact, Artifacts, NoArtifacts};
 pub use clock::{TokioClock, VirtualClock};
 pub use engine::{BuildError, Engine, EngineBuilder, FieldError, InputError, StartError};
 pub use event::{Event, EventKind, RunError};
 pub use handle::{Events, Run};
 pub use journal::MemoryJournal;
 pub use limits::Limits;
-pub use ports::{Clock, Hook, Journal, NoSecrets, Registry, Report, Secrets, Tool, ToolContext, ToolError, Usage};
+pub use ports::{
+    Clock, Hook, Journal, NoSecrets, Registry, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage,
+};
 pub use typed::{TypedTool, tool, tool_in_context};

@@ -36,7 +36,12 @@ impl<'m> Plan<'m> {
     pub(crate) fn of_tool(tool: &Signature) -> Plan<'static> {
         let safety = &tool.annotations;
         let silent = safety.read_only.is_none() && safety.idempotent.is_none() && safety.destructive.is_none();
-        Plan { more: 2, undelivered_only: !(safety.repeatable() || silent), waits: waits(tool), ..Plan::ONCE }
+        let said = safety.retry.map(|retry| Plan::explicit(retry.count, retry.backoff, &[]));
+        Plan {
+            undelivered_only: !(safety.repeatable() || silent),
+            waits: waits(tool),
+            ..said.unwrap_or(Plan { more: 2, ..Plan::ONCE })
+        }
     }
 
     /// What holds for a step that says `retry`.
@@ -68,7 +73,7 @@ impl<'m> Plan<'m> {
 
 /// How long an attempt of a tool call may take: what the step says, else the default.
 pub(crate) fn tool_timeout(tool: &Signature, said: Option<Duration>, limits: &Limits) -> Option<Duration> {
-    let default = if waits(tool) { None } else { Some(limits.tool_timeout) };
+    let default = tool.annotations.timeout.or_else(|| (!waits(tool)).then_some(limits.tool_timeout));
     match (said.or(default), limits.longest_timeout) {
         (Some(timeout), Some(longest)) if !waits(tool) => Some(timeout.min(longest)),
         (timeout, _) => timeout,

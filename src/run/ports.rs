@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use indexmap::IndexMap;
 
+use crate::run::artifacts::Artifacts;
 use crate::run::event::Event;
 use crate::types::{Catalog, Signature, Text};
 use crate::value::{ErrorKind, Value};
@@ -14,6 +15,11 @@ use crate::value::{ErrorKind, Value};
 pub trait Tool: Send + Sync {
     /// What it takes, gives and may do.
     fn signature(&self) -> Arc<Signature>;
+
+    /// Whether it can be called at all: false of one that only stands in for what nothing here provides.
+    fn available(&self) -> bool {
+        true
+    }
 
     /// Calls it once. `args` is a record of the arguments that were given; those left out are not there. The result
     /// is any JSON-like value; the engine makes it fit the signature. Dropping the future cancels the call: it must
@@ -38,9 +44,25 @@ pub struct ToolContext<'a> {
     pub report: &'a dyn Report,
     /// What a secret stands for.
     pub secrets: &'a dyn Secrets,
+    /// Where what the tool makes is kept; see [`ToolContext::store`].
+    pub artifacts: &'a dyn Artifacts,
 }
 
 impl ToolContext<'_> {
+    /// Keeps what the tool made and gives its handle: a value of the type `image` where the bytes are a picture, else
+    /// of the type `file`. What the store has to say about it goes out as partial output.
+    ///
+    /// # Errors
+    /// As [`Artifacts::store`].
+    pub async fn store(&self, bytes: Vec<u8>, mime_type: &str, name: &str) -> Result<Value, ToolError> {
+        let artifact = self.artifacts.store(bytes, mime_type, name).await?;
+        if let Some(warning) = &artifact.warning {
+            let about = [("warning", warning.as_str().into()), ("artifact", artifact.url.as_str().into())];
+            self.report.output(Value::record_of(about));
+        }
+        Ok(artifact.into())
+    }
+
     /// The same for every attempt of this step in this run: what makes a second delivery harmless where the other
     /// side takes such a key. It is what `key` says, or else the SHA-256 of the run's id and the step's path without
     /// its own attempt, in hex. A tool whose signature names a key parameter has it among its arguments already.
@@ -100,11 +122,21 @@ impl Usage {
 
 /// Resolves secrets at a tool's edge.
 pub trait Secrets: Send + Sync {
-    /// The secret's value.
+    /// The secret's value, for this use and no other.
     ///
     /// # Errors
-    /// A sentence that says what is missing and where it is configured; never the value.
-    fn resolve(&self, name: &str) -> Result<String, String>;
+    /// A sentence that says what is missing, or that the secret is not for this use, and where that is configured;
+    /// never the value.
+    fn resolve(&self, name: &str, of: SecretUse<'_>) -> Result<String, String>;
+}
+
+/// Whom a secret is given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretUse<'a> {
+    /// A host that it is sent to, by name or address, without a port.
+    Host(&'a str),
+    /// A program that the operator named, which finds it in its environment.
+    Process(&'a str),
 }
 
 /// No secrets at all.
@@ -112,7 +144,7 @@ pub trait Secrets: Send + Sync {
 pub struct NoSecrets;
 
 impl Secrets for NoSecrets {
-    fn resolve(&self, name: &str) -> Result<String, String> {
+    fn resolve(&self, name: &str, _of: SecretUse<'_>) -> Result<String, String> {
         Err(format!("the secret `{name}` is not configured"))
     }
 }
@@ -231,7 +263,7 @@ impl Extend<Arc<dyn Tool>> for Registry {
     }
 }
 
-/// Something done around every tool call: turning images into handles, metering, policy.
+/// Something done around every tool call: turning images into handles, metering, policy. A mock's answer passes none.
 pub trait Hook: Send + Sync {
     /// Before a call: an error refuses it.
     fn before<'a>(&'a self, tool: &'a Signature, args: &'a Value) -> BoxFuture<'a, Result<(), ToolError>> {
@@ -239,10 +271,22 @@ pub trait Hook: Send + Sync {
         Box::pin(async { Ok(()) })
     }
 
-    /// After a call: what the step sees instead of the tool's raw result.
-    fn after<'a>(&'a self, tool: &'a Signature, result: Value) -> BoxFuture<'a, Result<Value, ToolError>> {
-        let _ = tool;
-        Box::pin(async { Ok(result) })
+    /// After a call: what the step sees instead of what the tool gave, or of why it failed.
+    fn after<'a>(
+        &'a self,
+        tool: &'a Signature,
+        result: Result<Value, ToolError>,
+        context: ToolContext<'a>,
+    ) -> BoxFuture<'a, Result<Value, ToolError>> {
+        let _ = (tool, context);
+        Box::pin(std::future::ready(result))
+    }
+
+    /// On the way of partial output: what the run's events show instead of it. The call goes on meanwhile; outputs keep
+    /// their order.
+    fn output<'a>(&'a self, tool: &'a Signature, output: Value, context: ToolContext<'a>) -> BoxFuture<'a, Value> {
+        let _ = (tool, context);
+        Box::pin(std::future::ready(output))
     }
 }
 

@@ -8,6 +8,7 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::program::{Assert, Mock, MockAnswer, Program, Test};
+use crate::run::artifacts::NoArtifacts;
 use crate::run::clock::{Sleep, VirtualClock};
 use crate::run::engine;
 use crate::run::event::{Event, RunError};
@@ -78,6 +79,7 @@ pub fn run_test(program: &Arc<Program>, index: usize, limits: &Limits) -> Option
         hooks: Vec::new(),
         journal: None,
         secrets: Arc::new(NoSecrets),
+        artifacts: Arc::new(NoArtifacts),
         clock: Arc::new(clock.clone()),
         limits: limits.clone(),
         bound: Mutex::default(),

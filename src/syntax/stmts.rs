@@ -2,7 +2,7 @@
 
 use super::ast::{Block, Expr, LetField, LetPattern, Mock, MockAnswer, MockArgs, Name, Stmt, StmtKind, TypeExpr};
 use super::parse::{Builder, Pair, Rule};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
 
 /// What the statements that bind or hold one value are made of.
@@ -37,7 +37,12 @@ impl Builder<'_> {
             let same_line = !self.between(end, start).contains('\n');
             end = self.trim(start, part.end());
             match part.as_rule() {
-                Rule::lost_stmt => mistaken = self.lost_stmt(&part, mistaken, same_line),
+                Rule::lost_stmt => {
+                    let of_step = stmts.last().is_some_and(|last| {
+                        matches!(last.kind, StmtKind::Step(_) | StmtKind::YieldStep(_) | StmtKind::ReturnStep(_))
+                    });
+                    mistaken = self.lost_stmt(&part, mistaken, same_line, of_step);
+                }
                 Rule::no_close => self.missing(&part),
                 _ => {
                     let stmt = self.stmt(part);
@@ -270,8 +275,8 @@ impl Builder<'_> {
     }
 
     /// Text that begins no statement. What follows a mistake on its line, or goes on with it on the next, is part of it.
-    /// Gives whether this is a mistake, told or not.
-    fn lost_stmt(&mut self, pair: &Pair<'_>, mistaken: bool, same_line: bool) -> bool {
+    /// Behind a step it may be a clause. Gives whether this is a mistake, told or not.
+    fn lost_stmt(&mut self, pair: &Pair<'_>, mistaken: bool, same_line: bool, of_step: bool) -> bool {
         let start = pair.start();
         let (found, words) = self.found(start);
         let text = pair.as_str().trim_end();
@@ -287,6 +292,12 @@ impl Builder<'_> {
                 Diagnostic::new(Code::SYNTAX, found, "a lambda stands only as an argument of a call, found `=>`")
             } else if text.starts_with("/*") || text.starts_with('#') {
                 Diagnostic::new(Code::SYNTAX, found, "comments begin with `//` and end with the line")
+            } else if let Some(clause) = of_step.then(|| meant_clause(text, first)).flatten() {
+                Diagnostic::new(Code::SYNTAX, found, format!("a step has no clause {words}")).fix(
+                    format!("replace it with `{clause}`"),
+                    found,
+                    clause,
+                )
             } else if same_line && !matches!(first, "const" | "while" | "function" | "def" | "func") {
                 Diagnostic::new(Code::SYNTAX, found, format!("expected the next statement, found {words}"))
             } else {
@@ -324,6 +335,38 @@ impl Builder<'_> {
             _ => diagnostic(&format!("a statement begins with a keyword, found {words}")),
         }
     }
+}
+
+/// The clause of a step that an unknown word before its value likely means: one misspelled, or another language's.
+fn meant_clause(text: &str, word: &str) -> Option<&'static str> {
+    const WORDS: [(&str, &str); 20] = [
+        ("retry", "retry"),
+        ("retries", "retry"),
+        ("attempts", "retry"),
+        ("max_retries", "retry"),
+        ("backoff", "backoff"),
+        ("timeout", "timeout"),
+        ("deadline", "timeout"),
+        ("time_limit", "timeout"),
+        ("when", "when"),
+        ("where", "when"),
+        ("only_if", "when"),
+        ("otherwise", "else"),
+        ("fallback", "else"),
+        ("default", "else"),
+        ("undo", "undo"),
+        ("rollback", "undo"),
+        ("revert", "undo"),
+        ("compensate", "undo"),
+        ("key", "key"),
+        ("idempotency_key", "key"),
+    ];
+    let after = text.get(word.len()..).unwrap_or_default().trim_start();
+    if word.is_empty() || after.is_empty() || after.starts_with(['=', '(', '.']) {
+        return None;
+    }
+    let known = |wanted: &str| WORDS.iter().find(|(word, _)| *word == wanted).map(|(_, clause)| *clause);
+    known(word).or_else(|| known(nearest(word, WORDS.iter().map(|(word, _)| *word))?))
 }
 
 /// Whether a word goes on with a statement rather than beginning one.

@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::run::{Tool, ToolContext, ToolError};
 use crate::tools::http::{HttpClient, Request, Response, status_error};
+use crate::tools::setting::bearer;
 use crate::types::Signature;
 use crate::value::{ErrorKind, Value};
 
@@ -54,12 +55,7 @@ impl Endpoint {
             }
         }
         if let Some(name) = &self.bearer {
-            let refused = |why: String| ToolError::new(ErrorKind::Denied, why).undelivered();
-            let secret = context.secrets.resolve(name).map_err(refused)?;
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.trim()))
-                .map_err(|_| refused(format!("the secret `{name}` holds a character that no header may")))?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+            headers.insert(AUTHORIZATION, bearer(name, context.secrets, &self.url)?);
         }
         Ok(headers)
     }

@@ -1,18 +1,46 @@
 //! The tools that come with Flow: the standard catalog, and what provides it.
 
+#[cfg(feature = "http")]
+mod api;
 mod args;
+#[cfg(feature = "http")]
+pub mod artifacts;
+#[cfg(feature = "http")]
+pub mod brave;
+#[cfg(feature = "http")]
+pub mod cloudinary;
 #[cfg(feature = "http")]
 mod endpoint;
 #[cfg(feature = "http")]
+mod governed;
+#[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "http")]
+pub mod llm;
+#[cfg(feature = "mcp")]
+pub mod mcp;
+#[cfg(feature = "sqlite")]
+pub mod memory;
+#[cfg(feature = "project")]
+pub mod openapi;
+#[cfg(feature = "http")]
+pub mod setting;
 pub mod standard;
 pub mod system;
 mod unconfigured;
+#[cfg(feature = "http")]
+pub mod vercel;
 #[cfg(feature = "web")]
 pub mod web;
 
 #[cfg(feature = "http")]
+pub use api::{ApiConfig, ApiKey};
+#[cfg(feature = "http")]
 pub use endpoint::Endpoint;
+#[cfg(feature = "http")]
+pub use governed::{Gate, Governed, Rate};
+#[cfg(feature = "http")]
+pub use setting::Setting;
 pub use unconfigured::Unconfigured;
 
 /// Every tool of the standard catalog: `http`, `web`, `time`, `random` and `log` over this client, and for each tool

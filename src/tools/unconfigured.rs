@@ -25,9 +25,8 @@ impl Unconfigured {
         let name = &self.signature.name;
         let namespace = self.signature.namespace();
         format!(
-            "`{name}` is declared, but nothing provides it here: name an endpoint for it in `flow.toml` \
-             (`[provide.{namespace}]` with `endpoint = \"https://…\"`), register a tool of that name where the engine \
-             is built, or mock it in a test"
+            "`{name}` is declared, but nothing provides it here: say who does in `flow.toml` (`[provide.{namespace}]`), \
+             register a tool of that name where the engine is built, or mock it in a test"
         )
     }
 }
@@ -35,6 +34,10 @@ impl Unconfigured {
 impl Tool for Unconfigured {
     fn signature(&self) -> Arc<Signature> {
         Arc::clone(&self.signature)
+    }
+
+    fn available(&self) -> bool {
+        false
     }
 
     fn call<'a>(&'a self, _args: Value, _context: ToolContext<'a>) -> BoxFuture<'a, Result<Value, ToolError>> {

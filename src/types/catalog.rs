@@ -1,6 +1,7 @@
 //! Tool signatures: all that the checker knows of a tool.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -40,7 +41,7 @@ pub struct Param {
     pub doc: String,
 }
 
-/// What is known of a tool's effects. `None` is unknown.
+/// What is known of a tool's effects, and how it is best called. `None` is unknown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Annotations {
     /// It changes nothing.
@@ -53,6 +54,21 @@ pub struct Annotations {
     pub key: Option<Text>,
     /// What one call costs at most, in USD.
     pub cost_usd: Option<f64>,
+    /// How long an attempt may take where the step does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// How a failed call is tried again where the step does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+}
+
+/// Attempts after a failed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// How many.
+    pub count: u32,
+    /// The first and the longest wait; the engine's own where it is none.
+    pub backoff: Option<(Duration, Duration)>,
 }
 
 impl Annotations {

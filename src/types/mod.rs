@@ -3,6 +3,7 @@
 mod catalog;
 mod display;
 mod generic;
+mod names;
 mod operator;
 mod relations;
 mod schema;
@@ -13,7 +14,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-pub use catalog::{Annotations, Catalog, Param, Signature};
+pub use catalog::{Annotations, Catalog, Param, Retry, Signature};
 pub(crate) use display::is_name;
 pub use generic::Bindings;
 pub use operator::BinaryOp;
@@ -40,7 +41,7 @@ pub enum Type {
     Float,
     /// `string`
     String,
-    /// `url`: an absolute http(s) address
+    /// `url`: an absolute http(s) address, or that of an artifact on this machine
     Url,
     /// `datetime`: an instant, RFC 3339
     Datetime,

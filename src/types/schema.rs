@@ -17,7 +17,7 @@ const DURATION_PATTERN: &str = "^-?[0-9]+(ms|s|m|h|d)$";
 impl Type {
     /// The type that a JSON Schema describes. References within the document (`#/…`) are followed; recursive ones are `json`.
     pub fn from_json_schema(schema: &Json) -> Type {
-        Reader { root: schema, following: Vec::new() }.read(schema)
+        Reader::of(schema).read(schema)
     }
 
     /// The JSON Schema of the type. Records are closed (`additionalProperties: false`), as structured outputs of LLMs want.
@@ -75,7 +75,9 @@ impl Signature {
                 known.optional |= !record.fields.contains_key(name);
             }
         }
-        let default = |name: &Text| input.pointer("/properties")?.get(name.as_str())?.get("default").cloned();
+        let reader = Reader::of(input);
+        let properties = reader.keyword(input, "properties");
+        let default = |name: &Text| reader.keyword(properties?.get(name.as_str())?, "default").cloned();
         let params = fields.into_iter().map(|(name, field)| Param {
             default: default(&name),
             name,
@@ -101,6 +103,10 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn of(root: &'a Json) -> Self {
+        Self { root, following: Vec::new() }
+    }
+
     fn read(&mut self, schema: &'a Json) -> Type {
         let Json::Object(schema) = schema else { return Type::Json };
         let ty = self.read_object(schema);
@@ -109,14 +115,21 @@ impl<'a> Reader<'a> {
     }
 
     fn read_object(&mut self, schema: &'a Map<String, Json>) -> Type {
-        if let Some(reference) = schema.get("$ref").and_then(Json::as_str) {
-            return self.follow(reference);
+        let own = self.unreferenced(schema);
+        match schema.get("$ref").and_then(Json::as_str) {
+            // What stands beside a reference holds too.
+            Some(reference) => intersect(self.follow(reference), own),
+            None => own,
         }
+    }
+
+    /// What all keywords but `$ref` say.
+    fn unreferenced(&mut self, schema: &'a Map<String, Json>) -> Type {
         if let Some(constant) = schema.get("const") {
             return constant_type(constant);
         }
         if let Some(Json::Array(values)) = schema.get("enum") {
-            return Type::union(values.iter().map(constant_type));
+            return one_of(values.iter().map(constant_type).collect());
         }
         if let Some(Json::Array(parts)) = schema.get("allOf") {
             let own = self.plain(schema);
@@ -127,7 +140,7 @@ impl<'a> Reader<'a> {
             if let Some(Json::Array(parts)) = schema.get(key) {
                 let own = self.plain(schema);
                 let read: Vec<Type> = parts.iter().map(|part| self.read(part)).collect();
-                return Type::union(read.into_iter().map(|part| intersect(own.clone(), part)).collect::<Vec<_>>());
+                return one_of(read.into_iter().map(|part| intersect(own.clone(), part)).collect());
             }
         }
         self.plain(schema)
@@ -139,7 +152,7 @@ impl<'a> Reader<'a> {
             Some(Json::String(name)) => self.of_type(name, schema),
             Some(Json::Array(names)) => {
                 let names: Vec<&str> = names.iter().filter_map(Json::as_str).collect();
-                Type::union(names.into_iter().map(|name| self.of_type(name, schema)).collect::<Vec<_>>())
+                one_of(names.into_iter().map(|name| self.of_type(name, schema)).collect())
             }
             _ if schema.contains_key("properties") => self.object(schema),
             _ if schema.contains_key("items") || schema.contains_key("prefixItems") => self.array(schema),
@@ -191,8 +204,8 @@ impl<'a> Reader<'a> {
         let Some(properties) = properties else { return self.map(schema) };
         let mut fields = IndexMap::with_capacity(properties.len());
         for (name, property) in properties {
-            let optional = !required(name) || property.get("default").is_some();
-            let doc = property.get("description").and_then(Json::as_str).unwrap_or_default().to_owned();
+            let optional = !required(name) || self.keyword(property, "default").is_some();
+            let doc = self.keyword(property, "description").and_then(Json::as_str).unwrap_or_default().to_owned();
             fields.insert(Text::new(name), Field { ty: self.read(property), optional, doc });
         }
         let record = Type::Record(Arc::new(RecordType { name: None, fields }));
@@ -219,8 +232,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A keyword of a schema, or else of the one it refers to.
+    fn keyword(&self, schema: &'a Json, key: &str) -> Option<&'a Json> {
+        const MOST: usize = 16;
+        let next = |schema: &&'a Json| self.target(schema.get("$ref")?.as_str()?);
+        std::iter::successors(Some(schema), next).take(MOST).find_map(|schema| schema.get(key))
+    }
+
+    fn target(&self, reference: &str) -> Option<&'a Json> {
+        self.root.pointer(reference.strip_prefix('#')?)
+    }
+
     fn follow(&mut self, reference: &'a str) -> Type {
-        let target = reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
+        let target = self.target(reference);
         let Some(target) = target.filter(|_| !self.following.contains(&reference)) else { return Type::Json };
         self.following.push(reference);
         let ty = self.read(target);
@@ -250,6 +274,12 @@ fn constant_type(value: &Json) -> Type {
         },
         Json::Array(_) | Json::Object(_) => Type::Json,
     }
+}
+
+/// What is one or the other; an int is a float.
+fn one_of(types: Vec<Type>) -> Type {
+    let merged = if types.contains(&Type::Float) { Type::Float } else { Type::Int };
+    Type::union(types.into_iter().map(|ty| if ty == Type::Int { merged.clone() } else { ty }))
 }
 
 /// What is one and the other: `json` says nothing, records have the fields of both, and of two that differ the narrower.
@@ -373,6 +403,46 @@ mod tests {
             } },
         });
         reads(&schema, "{ node: { name: string, next?: json } }");
+    }
+
+    #[test]
+    fn what_stands_beside_a_reference_holds_too() {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "a": { "$ref": "#/$defs/Name", "default": "x", "description": "Its own." },
+                "b": { "$ref": "#/$defs/Name", "nullable": true },
+                "c": { "$ref": "#/$defs/Page", "properties": { "size": { "type": "integer" } } },
+                "d": { "$ref": "#/$defs/Alias" },
+            },
+            "required": ["a", "b", "c", "d"],
+            "$defs": {
+                "Name": { "type": "string", "description": "A name." },
+                "Page": { "type": "object", "properties": { "title": { "type": "string" } }, "required": ["title"] },
+                "Alias": { "$ref": "#/$defs/Size" },
+                "Size": { "type": "integer", "default": 3, "description": "A size." },
+            },
+        });
+        reads(&schema, "{ a?: string, b: string?, c: { title: string, size?: int }, d?: int }");
+        let input =
+            json!({ "$ref": "#/$defs/Input", "$defs": { "Input": schema, "Name": {}, "Page": {}, "Alias": {} } });
+        let signature = Signature::from_json_schemas("x.y", "", &input, None);
+        let told: Vec<_> = signature.params.iter().map(|param| (param.name.as_str(), param.default.clone())).collect();
+        assert_eq!(told, [("a", Some(json!("x"))), ("b", None), ("c", None), ("d", None)]);
+        let docs = Signature::from_json_schemas("x.y", "", &schema, None).params;
+        let docs: Vec<_> = docs.iter().map(|param| (param.doc.as_str(), param.default.clone())).collect();
+        assert_eq!(docs, [("Its own.", Some(json!("x"))), ("A name.", None), ("", None), ("A size.", Some(json!(3)))]);
+    }
+
+    #[test]
+    fn a_union_says_no_more_than_its_widest_members() {
+        reads(&json!({ "type": ["integer", "number", "null"] }), "float?");
+        reads(
+            &json!({ "anyOf": [{ "type": "integer" }, { "type": "string" }, { "type": "number" }] }),
+            "float | string",
+        );
+        reads(&json!({ "anyOf": [{ "type": "integer" }, {}] }), "json");
+        reads(&json!({ "oneOf": [{ "type": "array", "items": { "type": ["number", "integer"] } }] }), "list<float>");
     }
 
     #[test]

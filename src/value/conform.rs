@@ -69,10 +69,25 @@ pub fn parse_datetime(text: &str) -> Option<jiff::Timestamp> {
     text.parse().ok()
 }
 
-/// An absolute http(s) address.
+/// A `url`: an absolute http(s) address, or the address of an artifact on this machine.
 pub fn parse_url(text: &str) -> Option<url::Url> {
     let url = url::Url::parse(text).ok()?;
-    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+    match url.scheme() {
+        "http" | "https" => url.has_host(),
+        "file" => !url.has_host() && url.path_segments()?.next_back().is_some_and(is_artifact_name),
+        _ => false,
+    }
+    .then_some(url)
+}
+
+/// Whether a file is named as artifacts are: by the SHA-256 of its bytes in hex, and what they are: `9f86….png`. No
+/// other file of the machine can be meant.
+pub fn is_artifact_name(name: &str) -> bool {
+    let (hash, extension) = name.split_once('.').unwrap_or((name, "bin"));
+    hash.len() == 64
+        && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        && (1..=5).contains(&extension.len())
+        && extension.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 /// A value that fits.

@@ -46,6 +46,11 @@ fn texts_become_what_they_write() {
     assert_eq!(Value::from("https://example.com").conform(&Type::Url).ok(), Some("https://example.com".into()));
     assert!(Value::from("/relative").conform(&Type::Url).is_err());
     assert!(Value::from("ftp://example.com").conform(&Type::Url).is_err());
+    let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    assert!(Value::from(format!("file:///srv/artifacts/{hash}.png")).conform(&Type::Url).is_ok());
+    for other in ["/etc/passwd", &format!("/a/{hash}.png/b"), &format!("host/{hash}.png"), &format!("/{hash}.")] {
+        assert!(Value::from(format!("file://{other}")).conform(&Type::Url).is_err(), "{other}");
+    }
     assert_eq!(conform(json!(3.0), &Type::Int), Ok(json!(3)));
     assert!(conform(json!(3.5), &Type::Int).is_err());
 }

@@ -1,6 +1,7 @@
 //! What a program computes with. A value is 24 bytes and cheap to clone: text up to 23 bytes is held inline, all
 //! else is shared and never changed in place while it is shared.
 
+mod absent;
 mod conform;
 mod duration;
 pub mod exact;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 
-pub use conform::{parse_datetime, parse_url};
+pub use conform::{is_artifact_name, parse_datetime, parse_url};
 pub use duration::{format_duration, parse_duration};
 pub use fault::{ErrorKind, Fault};
 pub use misfit::{Misfit, outcome};

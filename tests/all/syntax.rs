@@ -130,7 +130,7 @@ fn long_chains_do_not_grow_the_stack() {
         assert!(format(&source).is_ok());
     }
     // What nests once it is lowered is bounded like nesting.
-    for chain in ["a".to_owned() + &".b(c)".repeat(10_000), "a".to_owned() + &" as int".repeat(10_000)] {
+    for chain in [format!("a{}", ".b(c)".repeat(10_000)), format!("a{}", " as int".repeat(10_000))] {
         let codes: Vec<&str> = parsed(&SourceFile::new("chain", format!("fn f() = {chain}")))
             .diagnostics
             .iter()

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Response, StatusCode};
-use flowc::run::{NoSecrets, Report, Secrets, Tool, ToolContext, ToolError, Usage};
+use flowc::run::{NoArtifacts, NoSecrets, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage};
 use flowc::tools::http::{AllowPrivate, Allowed, Http, HttpClient, HttpConfig, Lookup, MAX_REDIRECTS};
 use flowc::tools::web::WebScrape;
 use flowc::value::{ErrorKind, Value};
@@ -26,7 +26,16 @@ impl Report for Quiet {
 }
 
 fn context(secrets: &dyn Secrets) -> ToolContext<'_> {
-    ToolContext { run: "run", path: "page", attempt: 1, key: None, timeout: None, report: &Quiet, secrets }
+    ToolContext {
+        run: "run",
+        path: "page",
+        attempt: 1,
+        key: None,
+        timeout: None,
+        report: &Quiet,
+        secrets,
+        artifacts: &NoArtifacts,
+    }
 }
 
 fn open() -> HttpConfig {
@@ -294,7 +303,7 @@ async fn slow_answers_time_out_and_cancelled_ones_close_their_connection() {
 struct OneSecret;
 
 impl Secrets for OneSecret {
-    fn resolve(&self, name: &str) -> Result<String, String> {
+    fn resolve(&self, name: &str, _of: SecretUse<'_>) -> Result<String, String> {
         if name == "TOKEN" { Ok("t0p".to_owned()) } else { Err(format!("the secret `{name}` is not configured")) }
     }
 }

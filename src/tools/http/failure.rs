@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use url::Url;
@@ -17,7 +17,7 @@ use crate::tools::http::text;
 use crate::value::{ErrorKind, Value, format_duration};
 
 /// How much of an error page's text its details keep.
-const EXCERPT: usize = 2_000;
+pub(crate) const EXCERPT: usize = 2_000;
 
 /// A request that got no answer.
 pub(super) fn not_sent(url: &Url, error: &reqwest::Error) -> ToolError {
@@ -95,13 +95,23 @@ pub fn status_error(response: &Response) -> Option<ToolError> {
         ("body", excerpt.into()),
     ]));
     error.retryable |= matches!(status.as_u16(), 425 | 500 | 502 | 503 | 504);
+    // What the APIs behind generated SDKs say of it themselves.
+    match response.headers.get("x-should-retry").map(HeaderValue::as_bytes) {
+        Some(b"true") => error.retryable = true,
+        Some(b"false") => error.retryable = false,
+        _ => {}
+    }
     #[allow(clippy::disallowed_methods, reason = "a server's date is compared with this machine's, not with the run's")]
     let now = Timestamp::now();
     Some(error.retry_after(retry_after(&response.headers, now)))
 }
 
-/// `Retry-After`, in seconds or as a date (RFC 9110, section 10.2.3).
+/// `Retry-After`, in seconds or as a date (RFC 9110, section 10.2.3), or the finer `retry-after-ms` of some APIs.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let millis = headers.get("retry-after-ms").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    if let Some(millis) = millis {
+        return Some(Duration::from_millis(millis));
+    }
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
@@ -139,8 +149,6 @@ fn root(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
@@ -156,5 +164,7 @@ mod tests {
         assert_eq!(read("Sun, 06 Nov 1994 08:40:07 GMT"), Some(Duration::ZERO));
         assert_eq!(read("soon"), None);
         assert_eq!(read("-5"), None);
+        headers.insert("retry-after-ms", HeaderValue::from_static("1500"));
+        assert_eq!(retry_after(&headers, now), Some(Duration::from_millis(1500)));
     }
 }

@@ -6,15 +6,17 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use url::Url;
 
 use crate::run::{Tool, ToolContext, ToolError};
 use crate::tools::args::{Args, invalid};
 use crate::tools::http::client::{HttpClient, Request, Response};
 use crate::tools::http::failure::status_error;
 use crate::tools::http::text::{decode, mime_type};
+use crate::tools::setting::bearer;
 use crate::tools::standard;
 use crate::types::{Signature, Text};
-use crate::value::{ErrorKind, Value};
+use crate::value::Value;
 
 /// Headers that belong to the client: setting them would break, or slip past, what it does.
 const RESERVED: [&str; 8] = [
@@ -85,7 +87,7 @@ fn build(args: Args<'_>, context: ToolContext<'_>) -> Result<Request, ToolError>
         }
     });
     if let Some(bearer) = args.get("bearer") {
-        headers.insert(AUTHORIZATION, authorization(bearer, context)?);
+        headers.insert(AUTHORIZATION, authorization(bearer, &url, context)?);
     }
     Ok(Request { method, url, headers, body, timeout: args.duration("timeout")?.or(context.timeout) })
 }
@@ -107,16 +109,11 @@ pub(crate) fn read_headers(args: Args<'_>) -> Result<HeaderMap, ToolError> {
 }
 
 /// `Authorization: Bearer …`; what the secret stands for is known here and nowhere else.
-fn authorization(bearer: &Value, context: ToolContext<'_>) -> Result<HeaderValue, ToolError> {
-    let Value::Secret(name) = bearer else {
-        return Err(invalid(format!("`bearer` must be a secret, found {}", bearer.kind())));
-    };
-    let secret =
-        context.secrets.resolve(name).map_err(|missing| ToolError::new(ErrorKind::Denied, missing).undelivered())?;
-    let mut header = HeaderValue::from_str(&format!("Bearer {}", secret.trim()))
-        .map_err(|_| invalid(format!("the secret `{name}` holds a character that no header may")))?;
-    header.set_sensitive(true);
-    Ok(header)
+fn authorization(secret: &Value, to: &Url, context: ToolContext<'_>) -> Result<HeaderValue, ToolError> {
+    match secret {
+        Value::Secret(name) => bearer(name, context.secrets, to),
+        other => Err(invalid(format!("`bearer` must be a secret, found {}", other.kind()))),
+    }
 }
 
 fn to_value(response: &Response) -> Value {

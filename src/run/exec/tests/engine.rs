@@ -1,11 +1,14 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 
 use crate::program::{Expr, Param, Stmt};
 use crate::run::exec::tests::build::*;
-use crate::run::{Engine, Event, Hook, Journal, Limits, StartError, ToolContext, ToolError, tool, tool_in_context};
+use crate::run::{
+    Engine, Event, EventKind, Hook, Journal, Limits, StartError, ToolContext, ToolError, tool, tool_in_context,
+};
 use crate::types::{Signature, Type};
 use crate::value::{ErrorKind, Value};
 
@@ -87,8 +90,20 @@ impl Hook for Doubling {
         Box::pin(async move { if refused { Err(ToolError::new(ErrorKind::Denied, "unlucky")) } else { Ok(()) } })
     }
 
-    fn after<'a>(&'a self, _tool: &'a Signature, result: Value) -> BoxFuture<'a, Result<Value, ToolError>> {
-        Box::pin(async move { Ok(Value::Int(result.as_int().unwrap_or(0) * 2)) })
+    fn after<'a>(
+        &'a self,
+        _tool: &'a Signature,
+        result: Result<Value, ToolError>,
+        _context: ToolContext<'a>,
+    ) -> BoxFuture<'a, Result<Value, ToolError>> {
+        Box::pin(async move { Ok(Value::Int(result?.as_int().unwrap_or(0) * 2)) })
+    }
+
+    fn output<'a>(&'a self, _tool: &'a Signature, output: Value, _context: ToolContext<'a>) -> BoxFuture<'a, Value> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Value::list([output])
+        })
     }
 }
 
@@ -109,6 +124,43 @@ async fn hooks_stand_around_every_call() {
     assert_eq!(count.load(Ordering::SeqCst), 2);
     let refused = engine.start(&program, "bad", Value::Null).unwrap().value().await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Denied);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hooks_see_partial_output_in_its_order_and_before_the_end() {
+    let telling = tool_in_context("test.echo", "Tells.", |given: Given, context: ToolContext<'_>| {
+        Box::pin(async move {
+            (1..=3).for_each(|at| context.report.output(Value::Int(at)));
+            Ok(given.arg)
+        })
+    });
+    let engine = Engine::builder().tool(telling).hook(Doubling(Arc::default())).build().unwrap();
+    let program = program([flow("main", [step("a", call(ECHO, int(5))).stmt()])]);
+    let run = engine.start(&program, "main", Value::Null).unwrap();
+    run.value().await.unwrap();
+    let told = run.recorded().iter().map(|event| tell(&event.kind)).collect::<Vec<_>>();
+    let outputs: Vec<_> = run
+        .recorded()
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::StepOutput { output, .. } => Some(output.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(outputs, (1..=3).map(|at| Value::list([Value::Int(at)])).collect::<Vec<_>>());
+    assert!(told[told.len() - 2].starts_with("completed"), "{told:?}");
+}
+
+#[tokio::test]
+async fn without_a_store_a_tool_that_makes_files_refuses() {
+    let making = tool_in_context("test.echo", "Makes a file.", |_: Given, context: ToolContext<'_>| {
+        Box::pin(async move { context.store(b"text".to_vec(), "text/plain", "note.txt").await.map(|_| ()) })
+    });
+    let engine = Engine::builder().tool(making).build().unwrap();
+    let program = program([flow("main", [step("a", call(ECHO, int(5))).stmt()])]);
+    let error = engine.start(&program, "main", Value::Null).unwrap().value().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Denied);
+    assert!(error.message.contains("EngineBuilder::artifacts"), "{}", error.message);
 }
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]

@@ -1,0 +1,5 @@
+//! Tools of MCP servers.
+
+mod settings;
+
+pub use settings::McpSettings;

@@ -1,0 +1,31 @@
+//! How an MCP server is reached.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use url::Url;
+
+use crate::tools::Setting;
+
+/// How an MCP server is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum McpSettings {
+    /// A program that is started and spoken to over its standard input and output.
+    Stdio {
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// Its environment, beside `PATH`, `HOME` and `LANG`.
+        env: IndexMap<String, Setting>,
+        /// The folder it is started in.
+        cwd: PathBuf,
+    },
+    /// A server over streamable HTTP.
+    Http {
+        /// Its endpoint.
+        url: Url,
+        /// The secret that is sent as `Authorization: Bearer …`.
+        bearer: Option<String>,
+        /// Headers of every request.
+        headers: IndexMap<String, Setting>,
+    },
+}
