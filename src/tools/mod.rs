@@ -8,6 +8,8 @@ mod governed;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "mcp")]
+pub mod listed;
+#[cfg(feature = "mcp")]
 pub mod mcp;
 #[cfg(feature = "project")]
 pub mod openapi;

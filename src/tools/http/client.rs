@@ -34,6 +34,8 @@ pub struct HttpConfig {
     pub max_body: usize,
     /// How long a request may take that neither says so itself nor stands in a step that does; 30 s by default.
     pub timeout: Duration,
+    /// Whether redirects may lead to another origin. Credentials in headers of a service's own would follow them.
+    pub leave_origin: bool,
     /// How names are looked up.
     pub lookup: Arc<dyn Lookup>,
 }
@@ -44,6 +46,7 @@ impl Default for HttpConfig {
             allow_private: AllowPrivate::None,
             max_body: 8 << 20,
             timeout: Duration::from_secs(30),
+            leave_origin: true,
             lookup: Arc::new(SystemLookup),
         }
     }
@@ -138,6 +141,14 @@ impl HttpClient {
         Ok(Response { status, url, headers, body })
     }
 
+    /// The client beneath, for a protocol that makes its own requests to this address: names and redirects are checked
+    /// for these, too.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn checked(&self, url: &Url) -> Result<&reqwest::Client, ToolError> {
+        self.guard.check_url(url).map_err(|refused| denied(&refused))?;
+        self.inner()
+    }
+
     fn inner(&self) -> Result<&reqwest::Client, ToolError> {
         self.inner.get_or_init(|| self.connect().map_err(|error| error.to_string())).as_ref().map_err(|error| {
             ToolError::new(ErrorKind::Internal, format!("the http client cannot be made: {error}")).undelivered()
@@ -148,10 +159,14 @@ impl HttpClient {
         // Fails where the process has installed one already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let resolver = GuardedResolver { guard: Arc::clone(&self.guard), lookup: Arc::clone(&self.config.lookup) };
-        let guard = Arc::clone(&self.guard);
+        let (guard, leave_origin) = (Arc::clone(&self.guard), self.config.leave_origin);
         let redirects = redirect::Policy::custom(move |attempt| {
             if attempt.previous().len() > MAX_REDIRECTS {
                 return attempt.error(TooManyRedirects);
+            }
+            let first = attempt.previous().first().map(Url::origin);
+            if !leave_origin && first.is_some_and(|first| first != attempt.url().origin()) {
+                return attempt.error(Refused::elsewhere());
             }
             match guard.check_url(attempt.url()) {
                 Ok(()) => attempt.follow(),

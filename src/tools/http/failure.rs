@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::RETRY_AFTER;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -20,7 +19,7 @@ use crate::value::{ErrorKind, Value, format_duration};
 const EXCERPT: usize = 2_000;
 
 /// A request that got no answer.
-pub(super) fn not_sent(url: &Url, error: &reqwest::Error) -> ToolError {
+pub(crate) fn not_sent(url: &Url, error: &reqwest::Error) -> ToolError {
     if let Some(refused) = cause::<Refused>(error) {
         return denied(refused);
     }
@@ -80,11 +79,7 @@ pub fn status_error(response: &Response) -> Option<ToolError> {
     if !status.is_client_error() && !status.is_server_error() && !astray {
         return None;
     }
-    let kind = match status.as_u16() {
-        408 => ErrorKind::Timeout,
-        429 => ErrorKind::RateLimit,
-        _ => ErrorKind::Tool,
-    };
+    let (kind, retryable) = kind_of(status.as_u16());
     let reason = status.canonical_reason().unwrap_or_default().to_lowercase();
     let end = if astray { ", which leads to no web address" } else { "" };
     let message = format!("`{}` answered {}{end}", response.url, format!("{} {reason}", status.as_u16()).trim_end());
@@ -94,15 +89,29 @@ pub fn status_error(response: &Response) -> Option<ToolError> {
         ("url", response.url.as_str().into()),
         ("body", excerpt.into()),
     ]));
-    error.retryable |= matches!(status.as_u16(), 425 | 500 | 502 | 503 | 504);
-    #[allow(clippy::disallowed_methods, reason = "a server's date is compared with this machine's, not with the run's")]
-    let now = Timestamp::now();
-    Some(error.retry_after(retry_after(&response.headers, now)))
+    error.retryable = retryable;
+    let wait = response.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(retry_after);
+    Some(error.retry_after(wait))
+}
+
+/// The kind of error that a status is, and whether another time may do.
+pub(crate) fn kind_of(status: u16) -> (ErrorKind, bool) {
+    let kind = match status {
+        408 => ErrorKind::Timeout,
+        429 => ErrorKind::RateLimit,
+        _ => ErrorKind::Tool,
+    };
+    (kind, kind.retryable() || matches!(status, 425 | 500 | 502 | 503 | 504))
 }
 
 /// `Retry-After`, in seconds or as a date (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+pub(crate) fn retry_after(value: &str) -> Option<Duration> {
+    #[allow(clippy::disallowed_methods, reason = "a server's date is compared with this machine's, not with the run's")]
+    let now = Timestamp::now();
+    wait(value.trim(), now)
+}
+
+fn wait(value: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
@@ -139,18 +148,12 @@ fn root(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
     fn retry_after_is_read_in_both_forms() {
         let now = Timestamp::from_second(784_111_777).expect("time");
-        let mut headers = HeaderMap::new();
-        let mut read = |text: &'static str| {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
-            retry_after(&headers, now)
-        };
+        let read = |text| wait(text, now);
         assert_eq!(read("120"), Some(Duration::from_mins(2)));
         assert_eq!(read("Sun, 06 Nov 1994 08:50:07 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(read("Sun, 06 Nov 1994 08:40:07 GMT"), Some(Duration::ZERO));

@@ -9,6 +9,8 @@ mod text;
 
 pub use client::{HttpClient, HttpConfig, MAX_REDIRECTS, Request, Response, USER_AGENT};
 pub use failure::status_error;
+#[cfg(feature = "mcp")]
+pub(crate) use failure::{kind_of, not_sent, retry_after};
 pub use guard::{AllowPrivate, Allowed, Guard, Refused};
 pub use request::Http;
 #[cfg(feature = "web")]
