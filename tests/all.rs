@@ -26,12 +26,18 @@ mod generated;
 mod imports;
 #[path = "all/lower.rs"]
 mod lower;
+#[cfg(feature = "project")]
+#[path = "all/mcp/mod.rs"]
+mod mcp;
 #[path = "all/methods.rs"]
 mod methods;
 #[path = "all/outputs.rs"]
 mod outputs;
 #[path = "all/plan.rs"]
 mod plan;
+#[cfg(feature = "project")]
+#[path = "all/providers/mod.rs"]
+mod providers;
 #[path = "all/run.rs"]
 mod run;
 #[path = "all/schemas.rs"]

@@ -1,16 +1,18 @@
 //! `[artifacts]`: where pictures and files that tools make are kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
 use crate::project::keys::{Key, Keys, Shape};
 use crate::project::reader::{Entry, Reader};
 use crate::tools::Setting;
+use crate::tools::artifacts::{LocalArtifacts, MAX_BYTES};
 
 pub(super) const KEYS: Keys = Keys::new(
     &[
         Key::new("dir", Shape::Text, "The folder they are kept in, relative to the project's; `.flow/artifacts`."),
+        Key::new("max_bytes", Shape::Count, "The largest that is kept, in bytes; 32 MiB."),
         Key::new("cloudinary", Shape::Table(CLOUDINARY), "The Cloudinary account they are uploaded to besides."),
     ],
     &[],
@@ -32,6 +34,8 @@ const CLOUDINARY: Keys = Keys::new(
 pub struct ArtifactSettings {
     /// The folder, relative to the project's.
     pub dir: PathBuf,
+    /// The largest that is kept, in bytes.
+    pub max_bytes: usize,
     /// The account that it is uploaded to besides.
     pub cloudinary: Option<CloudinarySettings>,
 }
@@ -53,7 +57,7 @@ pub struct CloudinarySettings {
 
 impl Default for ArtifactSettings {
     fn default() -> Self {
-        Self { dir: ".flow/artifacts".into(), cloudinary: None }
+        Self { dir: ".flow/artifacts".into(), max_bytes: MAX_BYTES, cloudinary: None }
     }
 }
 
@@ -62,9 +66,15 @@ impl ArtifactSettings {
         for entry in reader.whole(entry, &KEYS).unwrap_or_default() {
             match entry.name {
                 "dir" => self.dir = reader.text(&entry).map_or_else(|| std::mem::take(&mut self.dir), PathBuf::from),
+                "max_bytes" => self.max_bytes = reader.count(&entry).unwrap_or(MAX_BYTES),
                 _ => self.cloudinary = read_cloudinary(reader, &entry),
             }
         }
+    }
+
+    /// The store, in this project's folder.
+    pub(super) fn store(&self, root: &Path) -> LocalArtifacts {
+        LocalArtifacts::new(root.join(&self.dir)).max_bytes(self.max_bytes)
     }
 
     /// The secrets it sends, each with the address it sends it to.

@@ -180,7 +180,8 @@ fn read_limits(limits: &mut Limits, reader: &mut Reader, entry: &Entry<'_>) {
     }
 }
 
-fn set<T>(setting: &mut T, value: Option<T>) {
+/// Sets what was read, if it was.
+pub(super) fn set<T>(setting: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *setting = value;
     }

@@ -45,6 +45,8 @@ pub(super) enum Shape {
     Each(&'static Shape),
     /// One or the other.
     Either(&'static Shape, &'static Shape),
+    /// Whatever JSON can say.
+    Any,
     /// Every namespace's provider, each of one of the kinds there are.
     Providers,
 }

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
-use sha2::{Digest, Sha256};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::run::ports::hex_sha256;
 use crate::source::{FileId, SourceFile, Sources, Span};
 use crate::tools::listed::{Listed, flow_names};
 use crate::types::{Annotations, Text};
@@ -27,7 +27,7 @@ pub struct Lock {
 }
 
 /// A namespace's tools by their Flow names, without the namespace.
-pub type Tools = BTreeMap<String, Listed>;
+pub(super) type Tools = BTreeMap<String, Listed>;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +44,7 @@ struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     /// Of its name, description and schemas.
-    sha256: String,
+    sha256: Text,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     description: String,
     #[serde(default, skip_serializing_if = "Said::is_empty")]
@@ -112,7 +112,7 @@ impl Lock {
     }
 
     /// The tools of a namespace; none where it has never been asked.
-    pub fn tools(&self, namespace: &str) -> Option<&Tools> {
+    pub(super) fn tools(&self, namespace: &str) -> Option<&Tools> {
         self.namespaces.get(namespace)
     }
 
@@ -173,10 +173,10 @@ pub(super) fn named(listed: Vec<Listed>) -> Tools {
 }
 
 /// The SHA-256, in hex, of a tool's name, description and schemas, whatever the order of the schemas' keys.
-pub(super) fn hash(tool: &Listed) -> String {
+pub(super) fn hash(tool: &Listed) -> Text {
     let output = tool.output.as_ref().map(sorted);
     let all = serde_json::json!([tool.name, tool.description, sorted(&tool.input), output]);
-    Sha256::digest(all.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex_sha256(&[all.to_string().as_bytes()])
 }
 
 fn sorted(json: &Json) -> Json {

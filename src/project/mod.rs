@@ -24,6 +24,7 @@ use crate::diagnostic::Diagnostics;
 use crate::project::remotes::Remotes;
 use crate::run::{Engine, EngineBuilder, Limits, Registry, TokioClock, Tool};
 use crate::source::SourceFile;
+use crate::tools::artifacts::StoreImages;
 use crate::tools::http::{AllowPrivate, HttpClient, HttpConfig};
 use crate::tools::standard_tools;
 use crate::types::Catalog;
@@ -118,7 +119,12 @@ impl Project {
             longest_timeout: options.longest_timeout.or(self.config.limits.longest_timeout),
             ..self.config.limits.clone()
         };
-        Engine::builder().tools(self.registry(options)).limits(limits).secrets(self.secrets())
+        Engine::builder()
+            .tools(self.registry(options))
+            .limits(limits)
+            .secrets(self.secrets())
+            .artifacts(self.config.artifacts.store(&self.root))
+            .hook(StoreImages)
     }
 
     /// Its tools. Those of a namespace that `flow.toml` names a provider for are that provider's, and no others.

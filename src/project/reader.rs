@@ -230,6 +230,15 @@ impl Reader {
         Some(entries.iter().filter_map(|entry| Some((entry.name.to_owned(), self.setting(entry)?))).collect())
     }
 
+    /// A table of whatever JSON can say.
+    pub(super) fn json(&mut self, entry: &Entry<'_>) -> Option<serde_json::Map<String, serde_json::Value>> {
+        let found = json(entry.value.get_ref()).and_then(|value| match value {
+            serde_json::Value::Object(table) => Some(table),
+            _ => None,
+        });
+        self.expected(entry, found, "a table without dates")
+    }
+
     /// A number that is not negative.
     pub(super) fn amount(&mut self, entry: &Entry<'_>) -> Option<f64> {
         let found = match entry.value.get_ref() {
@@ -326,6 +335,25 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 /// An absolute http(s) address.
 pub(super) fn web_address(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// A value as JSON; none where it holds a date or a number that JSON has not.
+fn json(value: &DeValue<'_>) -> Option<serde_json::Value> {
+    Some(match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Boolean(flag) => (*flag).into(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok()?.into(),
+        DeValue::Float(number) => serde_json::Number::from_f64(number.as_str().replace('_', "").parse().ok()?)?.into(),
+        DeValue::Datetime(_) => return None,
+        DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect::<Option<_>>()?,
+        DeValue::Table(table) => {
+            let field = |(name, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+                let name: &std::borrow::Cow<'_, str> = name.get_ref();
+                Some((name.clone().into_owned(), json(value.get_ref())?))
+            };
+            serde_json::Value::Object(table.iter().map(field).collect::<Option<_>>()?)
+        }
+    })
 }
 
 /// `` `a`, `b` and `c` ``

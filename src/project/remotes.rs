@@ -76,13 +76,14 @@ impl Project {
         self.root.join(LOCK_NAME)
     }
 
-    /// Asks every server and document for its tools, all at once. A namespace that does not answer keeps what `old`
-    /// says of it.
-    pub async fn sync(&self, old: &Lock) -> Synced {
+    /// Asks every server and document for its tools, all at once. A namespace that does not answer keeps what the lock
+    /// file says of it.
+    pub async fn sync(&self) -> Synced {
+        let old = &*self.lock;
         let remotes = self.remotes(|_| true);
         let secrets = self.secrets();
         let answers = join_all(remotes.iter().map(|(_, remote)| remote.list(&secrets))).await;
-        let mut lock = old.clone();
+        let mut lock = Lock::clone(old);
         lock.retain(|namespace| remotes.iter().any(|(known, _)| known == namespace));
         let mut asked = Vec::new();
         for ((namespace, _), answer) in remotes.into_iter().zip(answers) {

@@ -52,6 +52,7 @@ fn shape(of: &Shape) -> Json {
         Shape::OneOf(kinds) => json!({ "anyOf": kinds.iter().map(table).collect::<Vec<_>>() }),
         Shape::Each(of) => json!({ "type": "object", "additionalProperties": shape(of) }),
         Shape::Either(one, other) => json!({ "anyOf": [shape(one), shape(other)] }),
+        Shape::Any => json!({}),
         Shape::Providers => providers(),
     }
 }

@@ -1,6 +1,8 @@
 //! Reading a tool's arguments. The engine has made them fit the signature; what does not fit here is told as `invalid`
 //! all the same, for tools that are called from elsewhere.
 
+#[cfg(any(feature = "http", feature = "sqlite"))]
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::run::ToolError;
@@ -24,6 +26,25 @@ impl<'a> Args<'a> {
     /// A text that may be left out.
     pub(crate) fn optional_text(self, name: &str) -> Result<Option<&'a str>, ToolError> {
         self.get(name).map(|value| value.as_str().ok_or_else(|| misfit(name, "a string", value.kind()))).transpose()
+    }
+
+    /// A whole number in a range.
+    #[cfg(any(feature = "http", feature = "sqlite"))]
+    pub(crate) fn int(self, name: &str, default: i64, range: RangeInclusive<i64>) -> Result<i64, ToolError> {
+        let Some(value) = self.get(name) else { return Ok(default) };
+        let int = value.as_int().ok_or_else(|| misfit(name, "an int", value.kind()))?;
+        if range.contains(&int) {
+            return Ok(int);
+        }
+        Err(misfit(name, &format!("between {} and {}", range.start(), range.end()), &int.to_string()))
+    }
+
+    /// A list of texts; empty where it is left out.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn list(self, name: &str) -> Result<Vec<&'a str>, ToolError> {
+        let Some(value) = self.get(name) else { return Ok(Vec::new()) };
+        let items = value.as_list().ok_or_else(|| misfit(name, "a list", value.kind()))?;
+        items.iter().map(|item| item.as_str().ok_or_else(|| misfit(name, "a list of strings", item.kind()))).collect()
     }
 
     /// A flag; false where it is left out.

@@ -1,6 +1,12 @@
 //! The tools that come with Flow: the standard catalog, and what provides it.
 
+#[cfg(feature = "http")]
+mod api;
 mod args;
+#[cfg(feature = "http")]
+pub mod artifacts;
+#[cfg(feature = "http")]
+pub mod brave;
 #[cfg(feature = "http")]
 mod endpoint;
 #[cfg(feature = "http")]
@@ -9,8 +15,12 @@ mod governed;
 pub mod http;
 #[cfg(feature = "mcp")]
 pub mod listed;
+#[cfg(feature = "http")]
+pub mod llm;
 #[cfg(feature = "mcp")]
 pub mod mcp;
+#[cfg(feature = "sqlite")]
+pub mod memory;
 #[cfg(feature = "project")]
 pub mod openapi;
 #[cfg(feature = "http")]
@@ -18,9 +28,13 @@ pub mod setting;
 pub mod standard;
 pub mod system;
 mod unconfigured;
+#[cfg(feature = "http")]
+pub mod vercel;
 #[cfg(feature = "web")]
 pub mod web;
 
+#[cfg(feature = "http")]
+pub use api::{ApiConfig, ApiKey};
 #[cfg(feature = "http")]
 pub use endpoint::Endpoint;
 #[cfg(feature = "http")]

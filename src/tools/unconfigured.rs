@@ -25,9 +25,8 @@ impl Unconfigured {
         let name = &self.signature.name;
         let namespace = self.signature.namespace();
         format!(
-            "`{name}` is declared, but nothing provides it here: name an endpoint for it in `flow.toml` \
-             (`[provide.{namespace}]` with `endpoint = \"https://…\"`), register a tool of that name where the engine \
-             is built, or mock it in a test"
+            "`{name}` is declared, but nothing provides it here: say who does in `flow.toml` (`[provide.{namespace}]`), \
+             register a tool of that name where the engine is built, or mock it in a test"
         )
     }
 }

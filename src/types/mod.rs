@@ -40,7 +40,7 @@ pub enum Type {
     Float,
     /// `string`
     String,
-    /// `url`: an absolute http(s) address
+    /// `url`: an absolute http(s) address, or that of an artifact on this machine
     Url,
     /// `datetime`: an instant, RFC 3339
     Datetime,

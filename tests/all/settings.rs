@@ -30,9 +30,11 @@ fn the_reference_names_every_key_and_its_examples_are_read() {
     let words: Vec<&str> = page.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let missing: Vec<_> = keys.iter().filter(|key| !words.contains(&key.as_str())).collect();
     assert!(missing.is_empty(), "docs/reference/flow-toml.md does not say what these are: {missing:?}");
-    let examples: Vec<&str> =
-        page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect();
-    assert!(examples.len() >= 5);
+    let providers = std::fs::read_to_string(reference("../providers.md")).expect("the page of providers");
+    let examples =
+        |page: &'static str| page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+    let examples: Vec<&str> = examples(page.leak()).chain(examples(providers.leak())).collect();
+    assert!(examples.len() >= 8);
     for example in examples {
         if let Err(wrong) = Config::parse(SourceFile::new("flow.toml", example)) {
             panic!("{example}\n{wrong}");

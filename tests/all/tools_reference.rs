@@ -14,8 +14,9 @@ const HEAD: &str = "\
      FLOW_UPDATE=1. -->
 
 What every flow can call without declaring it. A tool that nothing provides here is still checked; calling it fails with
-kind `denied` and says how to configure it. `http`, `web`, `time`, `random` and `log` need nothing. For the others name a
-service in `flow.toml`, or register tools of the same names in the program that embeds the interpreter:
+kind `denied` and says how to configure it. `http`, `web`, `time`, `random` and `log` need nothing. The others want a table
+in `flow.toml` that says with what key they are reached: [Providers](../providers.md) has one for each. The program that
+embeds the interpreter may also register tools of the same names, or a service of yours may stand in for them:
 
 ```toml
 [secrets]
@@ -26,7 +27,7 @@ endpoint = \"https://tools.example/flow\"   # brave.search is posted to https://
 bearer = \"SEARCH_TOKEN\"
 ```
 
-A call is a `POST` of the arguments as a JSON object, with the headers `Idempotency-Key`, `Flow-Run`, `Flow-Step` and
+A call is then a `POST` of the arguments as a JSON object, with the headers `Idempotency-Key`, `Flow-Run`, `Flow-Step` and
 `Flow-Attempt`. The body of a 2xx answer is the result as JSON; that of any other may say more as
 `{ \"error\": { \"kind\", \"message\", \"retryable\", \"details\" } }`.
 

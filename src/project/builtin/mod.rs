@@ -13,7 +13,13 @@
 //!   the call with [`crate::tools::setting`].
 //! - A service that the operator named may be private: its client is `world.client(&base_url)`.
 
+mod api;
+mod brave;
+mod llm;
+mod memory;
+mod vercel;
+
 use crate::project::provide::Kind;
 
 /// Every built-in provider.
-pub(super) const KINDS: &[Kind] = &[];
+pub(super) const KINDS: &[Kind] = &[brave::KIND, llm::KIND, memory::KIND, vercel::KIND];

@@ -161,7 +161,8 @@ fn kind(reader: &mut Reader, namespace: &Entry<'_>) -> Option<&'static Kind> {
     }
 }
 
-fn choice(name: &str, known: &[&str]) -> String {
+/// The known name that was meant, or all there are.
+pub(super) fn choice(name: &str, known: &[&str]) -> String {
     match crate::diagnostic::nearest(name, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None if known.is_empty() => "there are none".to_owned(),
@@ -215,11 +216,11 @@ impl Provider {
 }
 
 impl World {
-    /// A client for a service that the operator named, which may therefore be private. Redirects do not leave it.
+    /// A client for a service that the operator named, which may therefore be private; what it redirects to may not.
     pub fn client(&self, service: &Url) -> Arc<HttpClient> {
         let host = service.host_str().and_then(|host| host.parse::<Allowed>().ok());
         let allow_private = host.map_or(AllowPrivate::None, |host| AllowPrivate::Only(vec![host]));
-        Arc::new(HttpClient::new(HttpConfig { allow_private, leave_origin: false, ..self.http.clone() }))
+        Arc::new(HttpClient::new(HttpConfig { allow_private, ..self.http.clone() }))
     }
 
     /// A path of the settings.

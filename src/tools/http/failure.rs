@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use url::Url;
@@ -16,7 +17,7 @@ use crate::tools::http::text;
 use crate::value::{ErrorKind, Value, format_duration};
 
 /// How much of an error page's text its details keep.
-const EXCERPT: usize = 2_000;
+pub(crate) const EXCERPT: usize = 2_000;
 
 /// A request that got no answer.
 pub(crate) fn not_sent(url: &Url, error: &reqwest::Error) -> ToolError {
@@ -90,8 +91,13 @@ pub fn status_error(response: &Response) -> Option<ToolError> {
         ("body", excerpt.into()),
     ]));
     error.retryable = retryable;
-    let wait = response.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(retry_after);
-    Some(error.retry_after(wait))
+    // What the APIs behind generated SDKs say of it themselves.
+    match response.headers.get("x-should-retry").map(HeaderValue::as_bytes) {
+        Some(b"true") => error.retryable = true,
+        Some(b"false") => error.retryable = false,
+        _ => {}
+    }
+    Some(error.retry_after(retry_after(&response.headers)))
 }
 
 /// The kind of error that a status is, and whether another time may do.
@@ -104,14 +110,19 @@ pub(crate) fn kind_of(status: u16) -> (ErrorKind, bool) {
     (kind, kind.retryable() || matches!(status, 425 | 500 | 502 | 503 | 504))
 }
 
-/// `Retry-After`, in seconds or as a date (RFC 9110, section 10.2.3).
-pub(crate) fn retry_after(value: &str) -> Option<Duration> {
+/// `Retry-After`, in seconds or as a date (RFC 9110, section 10.2.3), or the finer `retry-after-ms` of some APIs.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     #[allow(clippy::disallowed_methods, reason = "a server's date is compared with this machine's, not with the run's")]
     let now = Timestamp::now();
-    wait(value.trim(), now)
+    wait(headers, now)
 }
 
-fn wait(value: &str, now: Timestamp) -> Option<Duration> {
+fn wait(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let millis = headers.get("retry-after-ms").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    if let Some(millis) = millis {
+        return Some(Duration::from_millis(millis));
+    }
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
@@ -153,11 +164,17 @@ mod tests {
     #[test]
     fn retry_after_is_read_in_both_forms() {
         let now = Timestamp::from_second(784_111_777).expect("time");
-        let read = |text| wait(text, now);
+        let mut headers = HeaderMap::new();
+        let mut read = |text: &'static str| {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
+            wait(&headers, now)
+        };
         assert_eq!(read("120"), Some(Duration::from_mins(2)));
         assert_eq!(read("Sun, 06 Nov 1994 08:50:07 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(read("Sun, 06 Nov 1994 08:40:07 GMT"), Some(Duration::ZERO));
         assert_eq!(read("soon"), None);
         assert_eq!(read("-5"), None);
+        headers.insert("retry-after-ms", HeaderValue::from_static("1500"));
+        assert_eq!(wait(&headers, now), Some(Duration::from_millis(1500)));
     }
 }

@@ -63,13 +63,6 @@ impl std::fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-impl Refused {
-    /// A service that was given credentials redirects to another.
-    pub(super) fn elsewhere() -> Self {
-        Self("the service redirects to another one, which is not given its credentials".to_owned())
-    }
-}
-
 /// Checks every address before it is connected to: the one asked for, and each that a redirect leads to.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {

@@ -7,7 +7,8 @@ mod request;
 mod resolve;
 mod text;
 
-pub use client::{HttpClient, HttpConfig, MAX_REDIRECTS, Request, Response, USER_AGENT};
+pub use client::{HttpClient, HttpConfig, Incoming, MAX_REDIRECTS, Redirects, Request, Response, USER_AGENT};
+pub(crate) use failure::EXCERPT;
 pub use failure::status_error;
 #[cfg(feature = "mcp")]
 pub(crate) use failure::{kind_of, not_sent, retry_after};

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::error::Error;
 
-use http::HeaderName;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use indexmap::IndexMap;
 use rmcp::service::ServiceError;
 use rmcp::transport::StreamableHttpClientTransport;
@@ -74,7 +75,8 @@ pub(super) fn unreachable(name: &str, error: &(dyn Error + 'static)) -> ToolErro
         },
         Some(StreamableHttpError::HttpStatus(answer)) => {
             let (kind, retryable) = kind_of(answer.status);
-            let wait = answer.retry_after.as_deref().and_then(retry_after);
+            let said = answer.retry_after.as_deref().and_then(|said| HeaderValue::from_str(said).ok());
+            let wait = said.and_then(|said| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, said)])));
             let error = ToolError::new(kind, format!("`{name}` answered {}", answer.status)).retry_after(wait);
             ToolError { retryable, ..error }
         }

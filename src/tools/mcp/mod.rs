@@ -18,6 +18,7 @@ mod stdio;
 mod tap;
 mod tool;
 
+pub use process::kill_all;
 pub use server::McpServer;
 pub use settings::{McpSettings, Reach};
 pub use tool::McpTool;

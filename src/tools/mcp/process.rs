@@ -21,6 +21,16 @@ const INHERITED: [&str; 3] = ["PATH", "HOME", "LANG"];
 const LOG_LINE: u64 = 8 << 10;
 const LAST_WORDS: usize = 5;
 
+/// What lives, for who has to leave at once.
+static LIVING: Mutex<Vec<(Option<Pid>, String)>> = Mutex::new(Vec::new());
+
+/// Kills every server and what they started, for a process that is about to exit without waiting for anything.
+pub fn kill_all() {
+    for (group, mark) in LIVING.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        kill(group, &mark);
+    }
+}
+
 /// A running process and its descendants.
 pub(super) struct Process {
     child: Child,
@@ -66,6 +76,7 @@ impl Process {
             tokio::spawn(listen(errors, name.to_owned(), Arc::clone(&last_words)));
         }
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        LIVING.lock().unwrap_or_else(PoisonError::into_inner).push((group, mark.clone()));
         Ok((Self { child, group, mark, last_words }, input, output))
     }
 
@@ -97,6 +108,13 @@ impl Process {
         }
         self.kill();
         let _ = self.child.wait().await;
+        // A process that is killed is not gone at once.
+        for _ in 0..100 {
+            if marked(&self.mark).is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     async fn ends_within(&mut self, patience: Duration) -> bool {
@@ -115,18 +133,8 @@ impl Process {
 
     /// Kills what is there, at once.
     fn kill(&mut self) {
-        self.signal(Signal::KILL);
-        // What is killed may have started something just before.
-        for _ in 0..5 {
-            let left = marked(&self.mark);
-            if left.is_empty() {
-                break;
-            }
-            for pid in left {
-                let _ = kill_process(pid, Signal::KILL);
-            }
-        }
-        self.group = None;
+        LIVING.lock().unwrap_or_else(PoisonError::into_inner).retain(|(_, mark)| *mark != self.mark);
+        kill(self.group.take(), &self.mark);
     }
 }
 
@@ -135,6 +143,22 @@ impl Drop for Process {
     fn drop(&mut self) {
         if self.group.is_some() {
             self.kill();
+        }
+    }
+}
+
+fn kill(group: Option<Pid>, mark: &str) {
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    // What is killed may have started something just before.
+    for _ in 0..5 {
+        let left = marked(mark);
+        if left.is_empty() {
+            break;
+        }
+        for pid in left {
+            let _ = kill_process(pid, Signal::KILL);
         }
     }
 }

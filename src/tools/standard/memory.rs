@@ -6,7 +6,11 @@ use crate::tools::standard::{Namespace, idempotent, reads};
 use crate::types::{Annotations, Signature, Type};
 
 pub(super) fn namespace() -> Namespace {
-    Namespace::of("memory", "Notes that outlive a run, found again by meaning.", [store(), search(), get(), forget()])
+    Namespace::of(
+        "memory",
+        "Notes that outlive a run, found again by their words. They are kept in a SQLite file.",
+        [store(), search(), get(), forget()],
+    )
 }
 
 fn fields() -> [(&'static str, Type); 5] {
@@ -25,7 +29,9 @@ fn note() -> Type {
 
 fn store() -> Signature {
     let stored = Type::record_of([("id", Type::String), ("stored_at", Type::Datetime)]);
-    Signature::new("memory.store", "Remembers a text. The same text is kept once, under the same id.", stored)
+    let doc =
+        "Remembers a text. The same text is kept once, under the same id: storing it again adds tags and sources.";
+    Signature::new("memory.store", doc, stored)
         .param("text", Type::String, "What to remember.")
         .optional("tags", Type::list(Type::String), Some(json!([])), "Words to find it by.")
         .optional("sources", Type::list(Type::Url), Some(json!([])), "Where it comes from.")
@@ -35,8 +41,11 @@ fn store() -> Signature {
 fn search() -> Signature {
     let [id, text, tags, sources, stored_at] = fields();
     let found = Type::record_of([id, text, tags, sources, stored_at, ("score", Type::Float)]).named("FoundNote");
-    Signature::new("memory.search", "Finds the notes nearest in meaning, the best first.", Type::list(found))
-        .param("query", Type::String, "What to look for.")
+    let doc = "Finds the notes that share words with a query, the best first. Case and accents do not count. `score` is \
+               BM25 over text and tags: more, rarer and denser words score higher; it compares the results of one \
+               search, not of several.";
+    Signature::new("memory.search", doc, Type::list(found))
+        .param("query", Type::String, "Words to look for; a note need not have all of them.")
         .optional("limit", Type::Int, Some(json!(10)), "How many at most.")
         .optional("tags", Type::list(Type::String), Some(json!([])), "Only notes that have all of these tags.")
         .annotated(Annotations::read_only())

@@ -1,0 +1,13 @@
+//! Artifacts: pictures and documents that tools make. They are kept in a store, and values hold their handles only.
+//!
+//! [`LocalArtifacts`] keeps them in a folder. [`StoreImages`] is the hook that
+//! turns whatever picture a tool returns into its handle.
+
+mod encoded;
+mod inspect;
+mod local;
+mod picture;
+mod store_images;
+
+pub use local::{LocalArtifacts, MAX_BYTES};
+pub use store_images::StoreImages;
