@@ -53,3 +53,5 @@ mod tools;
 mod tools_reference;
 #[path = "all/trees.rs"]
 mod trees;
+#[path = "all/waiting.rs"]
+mod waiting;

@@ -9,6 +9,7 @@ pub mod eval;
 pub mod event;
 mod exec;
 pub mod handle;
+mod inbox;
 mod input;
 pub mod journal;
 pub mod limits;
@@ -22,10 +23,11 @@ pub use clock::{TokioClock, VirtualClock};
 pub use engine::{BuildError, Engine, EngineBuilder, FieldError, InputError, StartError};
 pub use event::{Event, EventKind, RunError};
 pub use handle::{Events, Run};
+pub use inbox::{AnswerError, Waiting};
 pub use journal::MemoryJournal;
 pub use limits::Limits;
 pub use ports::{
-    Artifact, Artifacts, Clock, Hook, Journal, NoArtifacts, NoSecrets, Registry, Report, SecretUse, Secrets, Tool,
-    ToolContext, ToolError, Usage,
+    Artifact, Artifacts, Clock, Desk, Hook, Journal, NoArtifacts, NoDesk, NoSecrets, Registry, Report, Request,
+    RequestKind, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage,
 };
 pub use typed::{TypedTool, tool, tool_in_context};

@@ -48,6 +48,7 @@ pub(super) async fn tool<'m>(
         report: &report,
         secrets: &*machine.engine.secrets,
         artifacts: &*machine.engine.artifacts,
+        desk: &report,
     };
     // A box, since a future that is handed on is held by each hand: this one is two words wherever it goes.
     let calling = match catch_unwind(AssertUnwindSafe(|| invoke(machine, job, tool, args, context))) {
@@ -206,9 +207,9 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// Where a tool's progress goes.
-struct Progress<'a> {
-    machine: &'a Machine<'a>,
-    path: &'a Text,
+pub(super) struct Progress<'a> {
+    pub(super) machine: &'a Machine<'a>,
+    pub(super) path: &'a Text,
     usage: Mutex<Usage>,
 }
 

@@ -3,6 +3,7 @@
 
 mod browser;
 mod http;
+mod human;
 mod llm;
 mod memory;
 mod search;
@@ -39,6 +40,8 @@ pub fn namespaces() -> &'static [Namespace] {
             browser::namespace(),
             memory::namespace(),
             vercel::namespace(),
+            human::human(),
+            human::signal(),
         ]
     });
     &ALL
