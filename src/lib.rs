@@ -61,11 +61,14 @@ pub mod cli;
 pub mod compile;
 pub mod diagnostic;
 pub mod format;
+pub mod orchestrator;
 pub mod plan;
 pub mod program;
 #[cfg(feature = "project")]
 pub mod project;
 pub mod run;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod source;
 pub mod syntax;
 pub mod tools;

@@ -39,6 +39,9 @@ mod providers;
 mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[cfg(feature = "server")]
+#[path = "all/serving.rs"]
+mod serving;
 #[cfg(feature = "project")]
 #[path = "all/settings.rs"]
 mod settings;

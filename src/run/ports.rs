@@ -15,6 +15,11 @@ pub trait Tool: Send + Sync {
     /// What it takes, gives and may do.
     fn signature(&self) -> Arc<Signature>;
 
+    /// Whether it can be called at all: false of one that only stands in for what nothing here provides.
+    fn available(&self) -> bool {
+        true
+    }
+
     /// Calls it once. `args` is a record of the arguments that were given; those left out are not there. The result
     /// is any JSON-like value; the engine makes it fit the signature. Dropping the future cancels the call: it must
     /// leave nothing running.
