@@ -55,7 +55,7 @@ async fn an_answer_has_all_the_time_it_takes_and_fits() {
     assert_eq!(request["schema"]["properties"]["colour"], json!({ "enum": ["red", "blue"] }));
     // Neither the default timeout of tool calls nor a retry ends the wait.
     tokio::time::sleep(Duration::from_hours(48)).await;
-    let [waiting] = run.waiting().try_into().ok().expect("one question");
+    let [waiting] = <[_; 1]>::try_from(run.waiting()).expect("one question");
     assert_eq!((waiting.path.as_str(), waiting.request.kind), ("plan", RequestKind::Answer));
 
     let misfit = run.answer("plan", json!({ "colour": "green", "copies": 2 })).expect_err("no such colour");
