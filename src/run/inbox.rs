@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use indexmap::IndexMap;
 use tokio::sync::oneshot;
 
-use crate::run::ports::{Request, RequestKind, ToolError};
+use crate::run::desk::{Request, RequestKind};
+use crate::run::ports::ToolError;
 use crate::types::Text;
 use crate::value::{ErrorKind, Misfit, Value};
 

@@ -1,9 +1,11 @@
 //! Running a program: the engine, and the ports through which it meets the world.
 
+pub mod artifacts;
 mod bind;
 mod budget;
 mod call;
 pub mod clock;
+pub mod desk;
 pub mod engine;
 pub mod eval;
 pub mod event;
@@ -19,7 +21,9 @@ mod scope;
 pub mod testing;
 pub mod typed;
 
+pub use artifacts::{Artifact, Artifacts, NoArtifacts};
 pub use clock::{TokioClock, VirtualClock};
+pub use desk::{Desk, NoDesk, Request, RequestKind};
 pub use engine::{BuildError, Engine, EngineBuilder, FieldError, InputError, StartError};
 pub use event::{Event, EventKind, RunError};
 pub use handle::{Events, Run};
@@ -27,7 +31,6 @@ pub use inbox::{AnswerError, Waiting};
 pub use journal::MemoryJournal;
 pub use limits::Limits;
 pub use ports::{
-    Artifact, Artifacts, Clock, Desk, Hook, Journal, NoArtifacts, NoDesk, NoSecrets, Registry, Report, Request,
-    RequestKind, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage,
+    Clock, Hook, Journal, NoSecrets, Registry, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage,
 };
 pub use typed::{TypedTool, tool, tool_in_context};

@@ -2,9 +2,10 @@
 
 use futures::future::BoxFuture;
 
+use crate::run::desk::{Desk, Request};
 use crate::run::event::EventKind;
 use crate::run::exec::call::Progress;
-use crate::run::ports::{Desk, Request, ToolError};
+use crate::run::ports::ToolError;
 use crate::value::Value;
 
 impl Desk for Progress<'_> {

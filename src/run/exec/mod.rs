@@ -15,6 +15,7 @@ mod hooks;
 mod loops;
 mod parallel;
 mod path;
+mod prepared;
 mod race;
 mod retry;
 mod step;
