@@ -14,13 +14,16 @@ mod check;
 #[cfg(feature = "cli")]
 #[path = "all/cli/mod.rs"]
 mod cli;
+#[cfg(feature = "project")]
+#[path = "all/cloudinary.rs"]
+mod cloudinary;
 #[path = "all/docs.rs"]
 mod docs;
 #[path = "all/errors.rs"]
 mod errors;
 #[path = "all/fixes.rs"]
 mod fixes;
-#[path = "all/generated.rs"]
+#[path = "all/generated/mod.rs"]
 mod generated;
 #[path = "all/imports.rs"]
 mod imports;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::program::{Flow, Program};
+use crate::run::artifacts::{Artifacts, NoArtifacts};
 use crate::run::bind::Bound;
 use crate::run::clock::{Sleep, TokioClock, random_u64};
 use crate::run::event::{EventKind, RunError};
@@ -16,7 +17,7 @@ use crate::run::handle::{self, Run};
 use crate::run::input::{Arguments, arguments};
 use crate::run::journal::Log;
 use crate::run::limits::Limits;
-use crate::run::ports::{Artifacts, Clock, Hook, Journal, NoArtifacts, NoSecrets, Registry, Secrets, Tool};
+use crate::run::ports::{Clock, Hook, Journal, NoSecrets, Registry, Secrets, Tool};
 use crate::types::{Catalog, Text};
 use crate::value::{ErrorKind, Value};
 

@@ -1,5 +1,6 @@
 //! Running a program: the engine, and the ports through which it meets the world.
 
+pub mod artifacts;
 mod bind;
 mod budget;
 mod call;
@@ -18,6 +19,7 @@ mod scope;
 pub mod testing;
 pub mod typed;
 
+pub use artifacts::{Artifact, Artifacts, NoArtifacts};
 pub use clock::{TokioClock, VirtualClock};
 pub use engine::{BuildError, Engine, EngineBuilder, FieldError, InputError, StartError};
 pub use event::{Event, EventKind, RunError};
@@ -25,7 +27,6 @@ pub use handle::{Events, Run};
 pub use journal::MemoryJournal;
 pub use limits::Limits;
 pub use ports::{
-    Artifact, Artifacts, Clock, Hook, Journal, NoArtifacts, NoSecrets, Registry, Report, SecretUse, Secrets, Tool,
-    ToolContext, ToolError, Usage,
+    Clock, Hook, Journal, NoSecrets, Registry, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage,
 };
 pub use typed::{TypedTool, tool, tool_in_context};

@@ -8,6 +8,7 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::program::{Assert, Mock, MockAnswer, Program, Test};
+use crate::run::artifacts::NoArtifacts;
 use crate::run::clock::{Sleep, VirtualClock};
 use crate::run::engine;
 use crate::run::event::{Event, RunError};
@@ -15,7 +16,7 @@ use crate::run::exec::{Machine, Stop, Strand, panic_text, run_block};
 use crate::run::handle;
 use crate::run::journal::Log;
 use crate::run::limits::Limits;
-use crate::run::ports::{NoArtifacts, NoSecrets, Registry, ToolError};
+use crate::run::ports::{NoSecrets, Registry, ToolError};
 use crate::source::Span;
 use crate::types::{Catalog, Text};
 use crate::value::{ErrorKind, Value};

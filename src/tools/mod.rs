@@ -8,6 +8,8 @@ pub mod artifacts;
 #[cfg(feature = "http")]
 pub mod brave;
 #[cfg(feature = "http")]
+pub mod cloudinary;
+#[cfg(feature = "http")]
 mod endpoint;
 #[cfg(feature = "http")]
 mod governed;

@@ -14,6 +14,7 @@ mod hooks;
 mod loops;
 mod parallel;
 mod path;
+mod prepared;
 mod race;
 mod retry;
 mod step;

@@ -2,6 +2,7 @@
 //! here. `flowc check` is complete with it alone; the reference `docs/reference/tools.md` is generated from it.
 
 mod browser;
+mod cloudinary;
 mod http;
 mod llm;
 mod memory;
@@ -37,6 +38,7 @@ pub fn namespaces() -> &'static [Namespace] {
             llm::namespace(),
             search::namespace(),
             browser::namespace(),
+            cloudinary::namespace(),
             memory::namespace(),
             vercel::namespace(),
         ]
