@@ -76,7 +76,7 @@ impl Demo {
             base_url = "{base}"
 
             [provide.vercel]
-            token = "KEY"
+            api_key = "KEY"
             base_url = "{base}"
 
             [provide.llm.providers.anthropic]
