@@ -4,8 +4,6 @@
 mod artifacts;
 mod builtin;
 mod config;
-#[cfg(feature = "cli")]
-mod demo;
 mod keys;
 mod policy;
 mod provide;
@@ -27,8 +25,6 @@ use crate::types::Catalog;
 
 pub use artifacts::ArtifactSettings;
 pub use config::{Config, HttpSettings};
-#[cfg(feature = "cli")]
-pub use demo::DemoSite;
 pub use policy::{Policy, Safety};
 pub use provide::{Provide, Provider, World};
 pub use schema::schema;
