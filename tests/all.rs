@@ -14,6 +14,9 @@ mod check;
 #[cfg(feature = "cli")]
 #[path = "all/cli/mod.rs"]
 mod cli;
+#[cfg(feature = "project")]
+#[path = "all/cloudinary.rs"]
+mod cloudinary;
 #[path = "all/docs.rs"]
 mod docs;
 #[path = "all/errors.rs"]
@@ -56,3 +59,5 @@ mod tools;
 mod tools_reference;
 #[path = "all/trees.rs"]
 mod trees;
+#[path = "all/waiting.rs"]
+mod waiting;
