@@ -40,23 +40,8 @@ fn sleep() -> Arc<Signature> {
 }
 
 fn step(segment: &str, action: Action) -> Stmt {
-    Stmt::Step(Box::new(Step {
-        span: Span::default(),
-        segment: segment.into(),
-        name: Some(segment.into()),
-        title: None,
-        slot: Some(0),
-        when: None,
-        action,
-        result: Type::Null,
-        checked: false,
-        retry: None,
-        timeout: None,
-        otherwise: None,
-        undo: None,
-        key: None,
-        guard: None,
-    }))
+    let step = Step::new(segment, action, Type::Null, Span::default());
+    Stmt::Step(Box::new(Step { name: Some(segment.into()), slot: Some(0), ..step }))
 }
 
 fn program(body: Vec<Stmt>) -> Arc<Program> {

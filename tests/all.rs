@@ -14,13 +14,16 @@ mod check;
 #[cfg(feature = "cli")]
 #[path = "all/cli/mod.rs"]
 mod cli;
+#[cfg(feature = "project")]
+#[path = "all/cloudinary.rs"]
+mod cloudinary;
 #[path = "all/docs.rs"]
 mod docs;
 #[path = "all/errors.rs"]
 mod errors;
 #[path = "all/fixes.rs"]
 mod fixes;
-#[path = "all/generated.rs"]
+#[path = "all/generated/mod.rs"]
 mod generated;
 #[path = "all/imports.rs"]
 mod imports;
@@ -42,6 +45,9 @@ mod providers;
 mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
+#[cfg(feature = "server")]
+#[path = "all/serving.rs"]
+mod serving;
 #[cfg(feature = "project")]
 #[path = "all/settings.rs"]
 mod settings;
@@ -56,3 +62,5 @@ mod tools;
 mod tools_reference;
 #[path = "all/trees.rs"]
 mod trees;
+#[path = "all/waiting.rs"]
+mod waiting;

@@ -74,25 +74,15 @@ impl<'a> Reader<'a> {
             return Some(Type::literal(literal));
         }
         let word = self.word()?;
-        Some(match word {
-            "string" => Type::String,
-            "int" => Type::Int,
-            "float" => Type::Float,
-            "bool" => Type::Bool,
-            "null" => Type::Null,
-            "url" => Type::Url,
-            "datetime" => Type::Datetime,
-            "duration" => Type::Duration,
-            "json" => Type::Json,
-            "record" => Type::record([]),
-            "list" => Type::list(self.parameter()?),
-            "map" => Type::map(self.parameter()?),
-            "schema" => Type::schema(self.parameter()?),
-            "outcome" => Type::outcome(self.parameter()?),
-            "any" => Type::Var(Text::new_static("any")),
-            _ if word.len() == 1 && word.starts_with(|c: char| c.is_ascii_uppercase()) => Type::Var(word.into()),
-            _ => return None,
-        })
+        if let Some(of) = Type::constructor(word) {
+            return self.parameter().map(of);
+        }
+        match word {
+            "record" => Some(Type::record([])),
+            "any" => Some(Type::Var(Text::new_static("any"))),
+            _ if word.len() == 1 && word.starts_with(|c: char| c.is_ascii_uppercase()) => Some(Type::Var(word.into())),
+            _ => Type::of_name(word),
+        }
     }
 
     fn parameter(&mut self) -> Option<Type> {

@@ -25,8 +25,8 @@ pub(crate) struct Clauses<'a> {
 pub(crate) struct RetryClause<'a> {
     pub(crate) span: Span,
     pub(crate) count: &'a Expr,
-    backoff: Option<&'a Range>,
-    on: &'a [Name],
+    pub(crate) backoff: Option<&'a Range>,
+    pub(crate) on: &'a [Name],
 }
 
 impl<'a> Clauses<'a> {

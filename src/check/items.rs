@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::check::call::{Parameter, Parameters};
 use crate::check::context::Checker;
-use crate::check::types::{BUILT_IN, Measure};
+use crate::check::types::Measure;
 use crate::check::{ItemRef, Unit};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::{FileId, Span};
@@ -104,7 +104,7 @@ impl<'a> Checker<'a> {
         let mut names: IndexMap<Text, ItemRef> = IndexMap::new();
         for (index, item) in unit.tree.items.iter().enumerate() {
             let Some(name) = declared_name(&item.kind) else { continue };
-            if matches!(item.kind, ItemKind::Type(_)) && BUILT_IN.contains(&name.text.as_str()) {
+            if matches!(item.kind, ItemKind::Type(_)) && Type::NAMES.contains(&name.text.as_str()) {
                 let message = format!("the type `{}` is built in", name.text);
                 self.report(Diagnostic::new(Code::DUPLICATE, name.span, message).help("choose another name"));
                 continue;

@@ -35,6 +35,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+pub(crate) use clause::{Clauses, RetryClause};
+
 use crate::builtins::MethodRef;
 use crate::check::context::Checker;
 use crate::diagnostic::Diagnostic;

@@ -9,29 +9,7 @@ use crate::check::context::Checker;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{ItemKind, Name, TypeExpr, TypeExprKind, TypeField};
-use crate::types::{ERROR_KINDS, Field, RecordType, Text, Type};
-
-/// The types that are always there.
-pub(crate) const BUILT_IN: [&str; 18] = [
-    "string",
-    "int",
-    "float",
-    "bool",
-    "null",
-    "url",
-    "datetime",
-    "duration",
-    "image",
-    "file",
-    "json",
-    "secret",
-    "list",
-    "map",
-    "schema",
-    "outcome",
-    "Error",
-    "ErrorKind",
-];
+use crate::types::{Field, RecordType, Text, Type};
 
 /// What other languages call them.
 const FOREIGN: [(&str, &str); 21] = [
@@ -154,10 +132,10 @@ impl Checker<'_> {
             self.no_type_arguments(name, args);
             return self.item_type(item, name);
         }
-        if let "list" | "map" | "schema" | "outcome" = name.text.as_str() {
-            return self.applied_type(name, args, span);
+        if let Some(of) = Type::constructor(&name.text) {
+            return self.applied_type(of, name, args, span);
         }
-        let Some(plain) = plain_type(&name.text) else {
+        let Some(plain) = Type::of_name(&name.text) else {
             for arg in args {
                 self.resolve_type(arg);
             }
@@ -250,7 +228,7 @@ impl Checker<'_> {
     }
 
     /// `list<T>`, `map<T>`, `schema<T>`, `outcome<T>`.
-    fn applied_type(&mut self, name: &Name, args: &[TypeExpr], span: Span) -> (Type, Measure) {
+    fn applied_type(&mut self, make: fn(Type) -> Type, name: &Name, args: &[TypeExpr], span: Span) -> (Type, Measure) {
         let mut measure = Measure::LEAF;
         let mut inner = args.iter().map(|arg| {
             let (ty, inner) = self.meaning(arg);
@@ -272,16 +250,10 @@ impl Checker<'_> {
                 return (Type::Error, Measure::LEAF);
             }
         };
-        let ty = match name.text.as_str() {
-            "list" => Type::list(of),
-            "map" => Type::map(of),
-            "schema" => Type::schema(of),
-            _ => {
-                measure = Measure { depth: measure.depth + 1, size: measure.size.saturating_add(30) };
-                Type::outcome(of)
-            }
-        };
-        (ty, measure)
+        if name.text == "outcome" {
+            measure = Measure { depth: measure.depth + 1, size: measure.size.saturating_add(30) };
+        }
+        (make(of), measure)
     }
 
     fn no_type_arguments(&mut self, name: &Name, args: &[TypeExpr]) {
@@ -309,7 +281,7 @@ impl Checker<'_> {
         }
         let items = self.items.get(&self.file).into_iter().flatten();
         let types = items.filter(|(_, at)| matches!(self.item(**at).map(|item| &item.kind), Some(ItemKind::Type(_))));
-        let names = types.map(|(name, _)| name.as_str()).chain(BUILT_IN);
+        let names = types.map(|(name, _)| name.as_str()).chain(Type::NAMES);
         nearest(name, names).map(str::to_owned)
     }
 
@@ -318,28 +290,7 @@ impl Checker<'_> {
         let is_type = self.type_named(name).is_some();
         match self.named(name) {
             Some(item) => is_type.then(|| self.declared_type(item).0),
-            None => plain_type(name).filter(|ty| *ty != Type::Secret && *ty != Type::Null),
+            None => Type::of_name(name).filter(|ty| *ty != Type::Secret && *ty != Type::Null),
         }
     }
-}
-
-/// A built-in type that takes no arguments.
-fn plain_type(name: &str) -> Option<Type> {
-    Some(match name {
-        "string" => Type::String,
-        "int" => Type::Int,
-        "float" => Type::Float,
-        "bool" => Type::Bool,
-        "null" => Type::Null,
-        "url" => Type::Url,
-        "datetime" => Type::Datetime,
-        "duration" => Type::Duration,
-        "image" => Type::Image,
-        "file" => Type::File,
-        "json" => Type::Json,
-        "secret" => Type::Secret,
-        "Error" => Type::error_record(),
-        "ErrorKind" => Type::union(ERROR_KINDS.map(Type::literal)).named("ErrorKind"),
-        _ => return None,
-    })
 }

@@ -1,14 +1,16 @@
 //! What a file is checked against and run with: the project it stands in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::{self, STDIN};
 use super::output::{Status, err, misused, paint};
 use super::report::{self, Format};
 use crate::compile::compile;
+use crate::orchestrator::{AddError, Orchestrator};
 use crate::program::Program;
-use crate::project::Project;
+use crate::project::{EngineOptions, Project};
+use crate::run::Engine;
 use crate::source::{DiskLoader, SourceFile};
 use crate::types::{Catalog, Signature};
 
@@ -48,6 +50,14 @@ pub(super) fn known(project: &Project) -> Catalog {
         ));
     }
     project.catalog()
+}
+
+/// An engine for the file's project.
+///
+/// # Errors
+/// As [`project`].
+pub(super) fn engine(file: &SourceFile, options: EngineOptions) -> Result<Engine, Status> {
+    project(file)?.engine_builder(options).build().map_err(misused)
 }
 
 /// Compares the tools that are used with the lock file, and says what has changed.
@@ -90,4 +100,26 @@ pub(super) fn program(path: &Path) -> Result<(SourceFile, Program), Status> {
             Err(Status::Failed)
         }
     }
+}
+
+/// The flows of these files and folders, on an engine for the project of the first.
+///
+/// # Errors
+/// As [`project`]; what a file is wrong for was said, too.
+pub(super) fn orchestrator(paths: &[PathBuf], options: EngineOptions) -> Result<Orchestrator, Status> {
+    let files = files::read_all(paths).map_err(misused)?;
+    let Some(first) = files.first() else { return Err(misused("there is no `.flow` file")) };
+    let mut orchestrator = Orchestrator::new(engine(first, options)?);
+    let mut failed = false;
+    for file in files {
+        match orchestrator.add(file, &DiskLoader) {
+            Ok(()) => {}
+            Err(AddError::Wrong(found)) => {
+                report::diagnostics(&found.list, &found.sources, Format::Human);
+                failed = true;
+            }
+            Err(same) => return Err(misused(same)),
+        }
+    }
+    if failed { Err(Status::Failed) } else { Ok(orchestrator) }
 }

@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 all is well, 1 errors were found or the run failed, 2 used wrongly, 130 ended by Ctrl-C.
 
+mod ask;
 mod check;
 mod completions;
 mod demo;
@@ -12,11 +13,14 @@ mod graph;
 mod host;
 mod input;
 mod markdown;
+mod mcp;
 mod new;
 mod output;
 mod plan;
 mod progress;
+mod prompt;
 mod report;
+mod route;
 mod run;
 mod test;
 mod tools;
@@ -46,6 +50,9 @@ enum Command {
     Plan(plan::Args),
     Graph(graph::Args),
     Tools(tools::Args),
+    Route(route::Args),
+    Prompt(prompt::Args),
+    Mcp(mcp::Args),
     Explain(explain::Args),
     Demo(demo::Args),
     Completions(completions::Args),
@@ -62,6 +69,9 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::plan(&args),
         Command::Graph(args) => graph::graph(&args),
         Command::Tools(args) => tools::tools(&args),
+        Command::Route(args) => route::route(&args),
+        Command::Prompt(args) => prompt::prompt(&args),
+        Command::Mcp(args) => mcp::mcp(args),
         Command::Explain(args) => explain::explain(&args),
         Command::Demo(args) => demo::demo(&args),
         Command::Completions(args) => completions::completions(&args),

@@ -17,27 +17,10 @@ impl Program {
         let params: Vec<Param> = tool.params.iter().map(|param| a_param(param, bound)).collect();
         let slots = params.len() as Slot;
         let result = tool.result.substitute(bound, &Type::Json);
-        let step = Step {
-            span: at,
-            segment: format!("{}@1", tool.name).into(),
-            name: None,
-            title: None,
-            slot: Some(slots),
-            when: None,
-            action: Action::Tool {
-                tool: 0,
-                shape: Arc::new(Shape::new(names)),
-                args: (0..slots).map(Expr::Slot).collect(),
-            },
-            result: result.clone(),
-            checked: false,
-            retry: None,
-            timeout: None,
-            otherwise: None,
-            undo: None,
-            key: None,
-            guard: None,
-        };
+        let action =
+            Action::Tool { tool: 0, shape: Arc::new(Shape::new(names)), args: (0..slots).map(Expr::Slot).collect() };
+        let step = Step::new(format!("{}@1", tool.name), action, result.clone(), at);
+        let step = Step { slot: Some(slots), ..step };
         let flow = Flow {
             name: tool.name.clone(),
             doc: tool.doc.clone(),

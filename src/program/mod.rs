@@ -231,6 +231,29 @@ pub struct Step {
     pub guard: Option<Guard>,
 }
 
+impl Step {
+    /// A step without a name or clauses, whose value goes nowhere.
+    pub fn new(segment: impl Into<Text>, action: Action, result: Type, span: Span) -> Self {
+        Self {
+            span,
+            segment: segment.into(),
+            name: None,
+            title: None,
+            slot: None,
+            when: None,
+            action,
+            result,
+            checked: false,
+            retry: None,
+            timeout: None,
+            otherwise: None,
+            undo: None,
+            key: None,
+            guard: None,
+        }
+    }
+}
+
 /// What `try` makes of a step's success or failure.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Guard {

@@ -159,10 +159,13 @@ tools.search = { timeot = "1s" }
 "#,
     )
     .expect_err("wrong");
-    insta::assert_snapshot!(wrong.join("\n"), @r#"
+    let wrong = wrong.join("\n");
+    let (first, rest) = wrong.split_once("`http`, ").expect("the namespaces there are");
+    let rest = rest.split_once(')').map(|(_, rest)| rest).unwrap_or_default();
+    insta::assert_snapshot!(format!("{first}…){rest}"), @r#"
     flow.toml:3:10: `a-b` is no name for a namespace (it is what stands before the dot of a tool's name: letters, digits and `_`)
-    flow.toml:5:10: the tools of `own` are not known (only tools of the standard catalog are posted to an endpoint: `web`, `http`, `time`, `random`, `log`, `llm`, `brave`, `browser`, `memory` and `vercel`)
-    flow.toml:8:11: there is no built-in `memry` (there are none)
+    flow.toml:5:10: the tools of `own` are not known (only tools of the standard catalog are posted to an endpoint: `web`, …)
+    flow.toml:8:11: there is no built-in `memry` (did you mean `memory`?)
     flow.toml:10:19: `command` must be a list of strings
     flow.toml:12:39: unknown key `command` (there is `url`, `bearer` and `headers`)
     flow.toml:14:1: the key `command` is missing (the program and its arguments)

@@ -4,8 +4,6 @@
 mod artifacts;
 mod builtin;
 mod config;
-#[cfg(feature = "cli")]
-mod demo;
 mod drift;
 mod keys;
 mod lock;
@@ -29,10 +27,8 @@ use crate::tools::http::{AllowPrivate, HttpClient, HttpConfig};
 use crate::tools::standard_tools;
 use crate::types::Catalog;
 
-pub use artifacts::{ArtifactSettings, CloudinarySettings};
+pub use artifacts::ArtifactSettings;
 pub use config::{Config, HttpSettings};
-#[cfg(feature = "cli")]
-pub use demo::DemoSite;
 pub use drift::Change;
 pub use lock::{LOCK_NAME, Lock};
 pub use policy::{Policy, Safety};
@@ -109,7 +105,7 @@ impl Project {
     /// What its programs are checked against: the standard catalog, and what `flow.toml` adds and says of it. Reaches
     /// nothing.
     pub fn catalog(&self) -> Catalog {
-        self.registry(EngineOptions::default()).catalog()
+        self.registry(&self.world(EngineOptions::default())).catalog()
     }
 
     /// An engine with its tools, secrets and limits, to add to and build. Every tool of the standard catalog is there;
@@ -119,45 +115,44 @@ impl Project {
             longest_timeout: options.longest_timeout.or(self.config.limits.longest_timeout),
             ..self.config.limits.clone()
         };
+        let world = self.world(options);
+        let secrets = self.secrets();
         Engine::builder()
-            .tools(self.registry(options))
+            .tools(self.registry(&world))
             .limits(limits)
-            .secrets(self.secrets())
-            .artifacts(self.config.artifacts.store(&self.root))
+            .artifacts(self.config.artifacts.store(&world, &secrets))
             .hook(StoreImages)
+            .secrets(secrets)
     }
 
     /// Its tools. Those of a namespace that `flow.toml` names a provider for are that provider's, and no others.
-    fn registry(&self, options: EngineOptions) -> Registry {
-        let world = self.world(options);
+    fn registry(&self, world: &World) -> Registry {
         let client = Arc::new(HttpClient::new(world.http.clone()));
         let mut registry = Registry::default();
         let provided = |tool: &Arc<dyn Tool>| self.config.provide.contains_key(tool.signature().namespace());
         registry.extend(standard_tools(&client).into_iter().filter(|tool| !provided(tool)));
         for (namespace, provider) in &self.config.provide {
-            registry.extend(provider.governed(namespace, &world));
+            registry.extend(provider.governed(namespace, world));
         }
         registry
-    }
-
-    fn world(&self, options: EngineOptions) -> World {
-        World {
-            root: self.root.clone(),
-            http: self.http(options),
-            clock: Arc::new(TokioClock::default()),
-            lock: Arc::clone(&self.lock),
-            remotes: Arc::clone(&self.remotes),
-        }
     }
 
     fn secrets(&self) -> ProjectSecrets {
         ProjectSecrets::new(&self.root, self.config.secrets.clone())
     }
 
-    fn http(&self, options: EngineOptions) -> HttpConfig {
+    /// What its tools are made with.
+    fn world(&self, options: EngineOptions) -> World {
         let settings = &self.config.http;
         let allow_private = if options.allow_private { AllowPrivate::All } else { settings.allow_private.clone() };
-        HttpConfig { allow_private, max_body: settings.max_body, ..HttpConfig::default() }
+        let http = HttpConfig { allow_private, max_body: settings.max_body, ..HttpConfig::default() };
+        World {
+            root: self.root.clone(),
+            http,
+            clock: Arc::new(TokioClock::default()),
+            lock: Arc::clone(&self.lock),
+            remotes: Arc::clone(&self.remotes),
+        }
     }
 }
 

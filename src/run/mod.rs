@@ -1,14 +1,17 @@
 //! Running a program: the engine, and the ports through which it meets the world.
 
+pub mod artifacts;
 mod bind;
 mod budget;
 mod call;
 pub mod clock;
+pub mod desk;
 pub mod engine;
 pub mod eval;
 pub mod event;
 mod exec;
 pub mod handle;
+mod inbox;
 mod input;
 pub mod journal;
 pub mod limits;
@@ -18,14 +21,16 @@ mod scope;
 pub mod testing;
 pub mod typed;
 
+pub use artifacts::{Artifact, Artifacts, NoArtifacts};
 pub use clock::{TokioClock, VirtualClock};
+pub use desk::{Desk, NoDesk, Request, RequestKind};
 pub use engine::{BuildError, Engine, EngineBuilder, FieldError, InputError, StartError};
 pub use event::{Event, EventKind, RunError};
 pub use handle::{Events, Run};
+pub use inbox::{AnswerError, Waiting};
 pub use journal::MemoryJournal;
 pub use limits::Limits;
 pub use ports::{
-    Artifact, Artifacts, Clock, Hook, Journal, NoArtifacts, NoSecrets, Registry, Report, SecretUse, Secrets, Tool,
-    ToolContext, ToolError, Usage,
+    Clock, Hook, Journal, NoSecrets, Registry, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage,
 };
 pub use typed::{TypedTool, tool, tool_in_context};

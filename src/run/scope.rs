@@ -53,37 +53,41 @@ pub(crate) enum Ended<T> {
 
 /// Waits for the leaf of a scope for at most `limit`; the leaf is dropped when its time is up or the scope is
 /// cancelled. Nothing is set up for a leaf that is ready at once.
-pub(crate) async fn bounded<F: Future>(
+pub(crate) fn bounded<F: Future>(
     scope: &Scope,
     clock: &dyn Clock,
     limit: Option<Duration>,
     leaf: F,
-) -> Ended<F::Output> {
-    let mut leaf = pin!(leaf);
-    if let Poll::Ready(output) = futures::poll!(leaf.as_mut()) {
-        return Ended::Done(output);
+) -> impl Future<Output = Ended<F::Output>> {
+    let token = &scope.0;
+    // A block, not an async function, which would hold its arguments twice.
+    async move {
+        let mut leaf = pin!(leaf);
+        if let Poll::Ready(output) = futures::poll!(leaf.as_mut()) {
+            return Ended::Done(output);
+        }
+        let mut cancelled = pin!(token.cancelled());
+        let mut timer = limit.map(|limit| clock.sleep(limit));
+        // The leaf was polled just now with this very waker.
+        let mut polled = true;
+        std::future::poll_fn(|cx| {
+            if !std::mem::take(&mut polled)
+                && let Poll::Ready(output) = leaf.as_mut().poll(cx)
+            {
+                return Poll::Ready(Ended::Done(output));
+            }
+            if cancelled.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ended::Cancelled);
+            }
+            if let Some(timer) = &mut timer
+                && timer.as_mut().poll(cx).is_ready()
+            {
+                return Poll::Ready(Ended::TimedOut);
+            }
+            Poll::Pending
+        })
+        .await
     }
-    let mut cancelled = pin!(scope.0.cancelled());
-    let mut timer = limit.map(|limit| clock.sleep(limit));
-    // The leaf was polled just now with this very waker.
-    let mut polled = true;
-    std::future::poll_fn(|cx| {
-        if !std::mem::take(&mut polled)
-            && let Poll::Ready(output) = leaf.as_mut().poll(cx)
-        {
-            return Poll::Ready(Ended::Done(output));
-        }
-        if cancelled.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ended::Cancelled);
-        }
-        if let Some(timer) = &mut timer
-            && timer.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Ended::TimedOut);
-        }
-        Poll::Pending
-    })
-    .await
 }
 
 /// Runs work in a scope, cancels the scope when `limit` is over, and waits for the work's end all the same. Says

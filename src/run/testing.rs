@@ -8,14 +8,16 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::program::{Assert, Mock, MockAnswer, Program, Test};
+use crate::run::artifacts::NoArtifacts;
 use crate::run::clock::{Sleep, VirtualClock};
 use crate::run::engine;
 use crate::run::event::{Event, RunError};
 use crate::run::exec::{Machine, Stop, Strand, panic_text, run_block};
 use crate::run::handle;
+use crate::run::inbox::Inbox;
 use crate::run::journal::Log;
 use crate::run::limits::Limits;
-use crate::run::ports::{NoArtifacts, NoSecrets, Registry, ToolError};
+use crate::run::ports::{NoSecrets, Registry, ToolError};
 use crate::source::Span;
 use crate::types::{Catalog, Text};
 use crate::value::{ErrorKind, Value};
@@ -84,7 +86,12 @@ pub fn run_test(program: &Arc<Program>, index: usize, limits: &Limits) -> Option
         bound: Mutex::default(),
     };
     let id = Text::new_static("test");
-    let run = handle::Shared { id: id.clone(), log: Log::new(id, None), cancel: CancellationToken::new() };
+    let run = handle::Shared {
+        id: id.clone(),
+        log: Log::new(id, None),
+        cancel: CancellationToken::new(),
+        inbox: Inbox::default(),
+    };
     let sleep: Arc<dyn crate::run::ports::Tool> = Arc::new(Sleep::new(Arc::new(clock.clone())));
     // Of all tools, only sleeping is real: in a time that is not.
     let real = |tool: &Arc<crate::types::Signature>| (tool.name == "time.sleep").then(|| Arc::clone(&sleep));

@@ -52,12 +52,12 @@ impl Builder<'_> {
         if action.as_rule() != Rule::call {
             return None;
         }
-        let mut inner = action.clone().into_inner();
+        let mut inner = action.into_inner();
         let (callee, args) = (inner.next()?, inner.next()?);
         if args.as_rule() != Rule::no_args || callee.as_str().contains('.') {
             return None;
         }
-        let at = args.as_span().start();
+        let at = args.start();
         if !self.rest(at).starts_with(|c: char| c.is_ascii_alphabetic()) {
             return None;
         }

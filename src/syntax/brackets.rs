@@ -153,11 +153,16 @@ impl<'a> Scanner<'a> {
         if self.mending.is_some() {
             self.new_line(0);
         }
-        while self.at < self.bytes.len() && self.refused.is_none() {
-            self.code();
-        }
+        self.rest();
         if self.refused.is_none() {
             self.end();
+        }
+    }
+
+    /// The text from here on, unless it is refused.
+    fn rest(&mut self) {
+        while self.at < self.bytes.len() && self.refused.is_none() {
+            self.code();
         }
     }
 
@@ -286,17 +291,23 @@ impl<'a> Scanner<'a> {
             self.unclosed_hole(hole);
             return;
         }
+        self.forget_since(start + 1);
         let span = Span::new(self.file, start, start + 3);
         self.diagnostics.push(Diagnostic::new(Code::UNCLOSED, span, "this `\"\"\"` is not closed"));
         let end = self.bytes.len();
-        self.changes.retain(|change| change.start < start);
-        self.diagnostics.retain(|known| (known.span.start as usize) <= start);
         self.blank(start + 3, end);
         self.insert(end, "\"\"\"");
         // What is still open was swallowed by the string.
         while let Some(open) = self.open.pop() {
             self.insert(end, open.kind.close());
         }
+    }
+
+    /// Takes back what was found from an offset on: it is looked at anew.
+    fn forget_since(&mut self, at: usize) {
+        while self.changes.pop_if(|change| change.start >= at).is_some() {}
+        while self.diagnostics.pop_if(|known| known.span.start as usize >= at).is_some() {}
+        while self.comments.pop_if(|comment| comment.0 as usize >= at).is_some() {}
     }
 
     /// A hole that its string's line, or the text, ends in. It becomes blank text, up to the next quote.
@@ -308,9 +319,7 @@ impl<'a> Scanner<'a> {
             self.at += usize::from(self.byte(self.at) == b'\n');
             return;
         }
-        self.changes.retain(|change| change.start < hole.at);
-        self.diagnostics.retain(|known| (known.span.start as usize) < hole.at);
-        self.comments.retain(|comment| (comment.0 as usize) < hole.at);
+        self.forget_since(hole.at);
         let block = hole.kind == Kind::Hole { block: true };
         let quote = if block { "\"\"\"" } else { "\"" };
         let limit = if block { self.bytes.len() } else { self.line_end(hole.at) };
@@ -562,9 +571,7 @@ impl<'a> Scanner<'a> {
     fn end(&mut self) {
         if let Some(hole) = self.open.iter().position(|open| matches!(open.kind, Kind::Hole { .. })) {
             self.unclosed_hole(hole);
-            while self.at < self.bytes.len() {
-                self.code();
-            }
+            self.rest();
         }
         // Of several blocks that run to the end, the innermost is the one whose `}` was forgotten.
         let mut told = false;
@@ -643,8 +650,9 @@ impl<'a> Scanner<'a> {
 
     /// Whether only white space stands before the current offset on its line.
     fn begins_line(&self) -> bool {
-        let before = self.slice(0, self.at);
-        before.rsplit('\n').next().unwrap_or_default().trim().is_empty()
+        let before = self.bytes.get(..self.at).unwrap_or_default();
+        let first = before.iter().rev().find(|b| !matches!(b, b' ' | b'\t' | b'\r'));
+        first.is_none_or(|b| *b == b'\n')
     }
 
     /// The end of the last token before an offset.

@@ -41,7 +41,7 @@ impl<'a> Builder<'a> {
     /// Reports a mark; pairs that mark nothing are passed over.
     pub(super) fn missing(&mut self, mark: &Pair<'_>) {
         let what = words(mark.as_rule());
-        let at = mark.as_span().start();
+        let at = mark.start();
         if what == "something else" {
             return;
         }

@@ -6,13 +6,13 @@ use super::ast::{
     Arg, Call, Expr, ExprKind, ExprMatch, Lambda, ListItem, Literal, Name, Postfix, PostfixKind, PrefixOp, RecordField,
 };
 use super::guard::MAX_LINKS;
-use super::parse::{Builder, Pair, Rule};
+use super::parse::{Builder, Pair, Pairs, Rule};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::types::{BinaryOp, Text};
 
 /// The parts of a flat run.
-type Parts<'i> = Peekable<pest::iterators::Pairs<'i, Rule>>;
+type Parts<'i> = Peekable<Pairs<'i>>;
 
 /// How strongly operators bind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,9 +97,9 @@ impl Builder<'_> {
     fn climb(&mut self, parts: &mut Parts<'_>) -> Expr {
         // An operand with nothing around it is the common case.
         let first = self.level(parts, Level::Coalesce);
-        // Nothing is looser than the loosest level, so nothing should be left.
-        for rest in parts {
-            self.missing(&rest);
+        // Nothing is looser than the loosest level: what is left follows a type, and a type has no members.
+        if let Some(rest) = parts.next() {
+            self.not_a_tail(&rest);
         }
         first
     }
@@ -124,12 +124,13 @@ impl Builder<'_> {
             if part.as_rule() != Rule::infix_op {
                 break;
             }
-            let (op, strength, native) = operator(part.as_str());
+            let wrote = part.as_str().trim_ascii_end();
+            let (op, strength, native) = operator(wrote);
             if strength != level {
                 break;
             }
             let span = self.span(part);
-            self.foreign(part.as_str(), span, native);
+            self.foreign(wrote, span, native);
             parts.next();
             let next = match level.above() {
                 Some(above) => self.level(parts, above),
@@ -208,10 +209,11 @@ impl Builder<'_> {
         while self.at_prefix(parts, level) {
             let Some(part) = parts.next() else { break };
             let span = self.span(&part);
-            if part.as_str() == "!" {
+            let wrote = part.as_str();
+            if wrote.starts_with('!') {
                 self.foreign_not(span);
             }
-            operators.push((if part.as_str() == "-" { PrefixOp::Neg } else { PrefixOp::Not }, span));
+            operators.push((if wrote.starts_with('-') { PrefixOp::Neg } else { PrefixOp::Not }, span));
         }
         let operand = if level == Level::Not { self.level(parts, Level::Compare) } else { self.operand(parts) };
         let span = operators.first().map_or(operand.span, |(_, first)| first.to(operand.span));
@@ -220,8 +222,8 @@ impl Builder<'_> {
 
     /// Whether a prefix operator of a level comes next: only `not` at its own, any before an operand.
     fn at_prefix(&self, parts: &mut Parts<'_>, level: Level) -> bool {
-        let is = |part: &Pair<'_>| part.as_rule() == Rule::prefix_op && (level != Level::Not || part.as_str() != "-");
-        parts.peek().is_some_and(is)
+        let fits = |part: &Pair<'_>| level != Level::Not || !part.as_str().starts_with('-');
+        parts.peek().is_some_and(|part| part.as_rule() == Rule::prefix_op && fits(part))
     }
 
     fn foreign_not(&mut self, span: Span) {
@@ -241,14 +243,7 @@ impl Builder<'_> {
         // Chains beside this one do not make it deeper, only those within it.
         let beside = std::mem::take(&mut self.links);
         let mut value = self.primary(part, parts);
-        let mut tail: Vec<Postfix> = Vec::new();
-        while let Some(part) = parts.next_if(|part| matches!(part.as_rule(), Rule::member | Rule::index)) {
-            if self.links > MAX_LINKS {
-                continue;
-            }
-            tail.push(self.postfix(part));
-            self.links += 1;
-        }
+        let tail = self.postfixes(parts);
         if let Some(last) = tail.last() {
             let span = value.span.to(last.span);
             value = Expr { id: self.fresh(), span, kind: ExprKind::Postfix(Box::new(value), tail) };
@@ -345,7 +340,7 @@ impl Builder<'_> {
             match part.as_rule() {
                 Rule::expr => items.push(ListItem::Value(self.expr(part))),
                 Rule::spread => {
-                    let end = part.as_span().end();
+                    let end = part.end();
                     match part.into_inner().next() {
                         Some(value) => items.push(ListItem::Spread(self.expr(value))),
                         None => self.expected(end, "a list"),
@@ -388,7 +383,7 @@ impl Builder<'_> {
                 Rule::expr | Rule::no_expr => value = Some(self.expr(part)),
                 rule => {
                     quoted = rule != Rule::word;
-                    after = part.as_span().end();
+                    after = part.end();
                     name = self.field_name(part);
                 }
             }
@@ -404,38 +399,71 @@ impl Builder<'_> {
         (name, value)
     }
 
-    fn postfix(&mut self, pair: Pair<'_>) -> Postfix {
-        let span = self.span(&pair);
-        let optional = pair.as_str().starts_with('?');
-        let index = pair.as_rule() == Rule::index;
-        let mut name = None;
-        let mut args = None;
-        let mut at = None;
-        for part in pair.into_inner() {
-            match part.as_rule() {
-                Rule::word => name = Some(self.name(&part)),
-                Rule::args => args = Some(self.args(part)),
-                Rule::expr | Rule::no_expr => at = Some(self.expr(part)),
-                _ => self.missing(&part),
+    /// The fields, methods and indices that follow an operand.
+    fn postfixes(&mut self, parts: &mut Parts<'_>) -> Vec<Postfix> {
+        let mut chain = Vec::new();
+        while let Some(part) = parts.next_if(|part| is_postfix(part.as_rule())) {
+            let safe = part.as_rule() == Rule::safe;
+            let named = if safe { parts.next() } else { Some(part) };
+            let args = match named.map(|part| part.as_rule()) {
+                Some(Rule::word | Rule::no_name) => parts.next_if(|part| part.as_rule() == Rule::args),
+                _ => None,
+            };
+            let Some(named) = named.filter(|_| self.links <= MAX_LINKS) else { continue };
+            if named.as_rule() == Rule::args {
+                self.not_a_tail(&named);
+            } else {
+                chain.push(self.postfix(named, safe, args));
             }
+            self.links += 1;
         }
-        let kind = if index {
-            PostfixKind::Index(at.unwrap_or_else(|| self.error_expr(span)))
-        } else {
-            let name = name.unwrap_or(Name { text: Text::default(), span: span.after() });
-            match args {
-                Some(args) => PostfixKind::Method(name, args),
-                None => PostfixKind::Field(name),
+        chain
+    }
+
+    /// A member by its name, perhaps called, or an index.
+    fn postfix(&mut self, pair: Pair<'_>, optional: bool, args: Option<Pair<'_>>) -> Postfix {
+        if pair.as_rule() == Rule::index {
+            let span = self.span(&pair);
+            let mut at = None;
+            for part in pair.into_inner() {
+                match part.as_rule() {
+                    Rule::expr | Rule::no_expr => at = Some(self.expr(part)),
+                    _ => self.missing(&part),
+                }
             }
+            let kind = PostfixKind::Index(at.unwrap_or_else(|| self.error_expr(span)));
+            return Postfix { id: self.fresh(), span, optional, kind };
+        }
+        // From the dot, which stands right before the name.
+        let start = pair.start() - if optional { 2 } else { 1 };
+        let name = match pair.as_rule() {
+            Rule::word => self.name(&pair),
+            _ => {
+                self.missing(&pair);
+                self.no_name(&pair)
+            }
+        };
+        let span = self.span_of(start, args.unwrap_or(pair).end());
+        let kind = match args {
+            Some(args) => PostfixKind::Method(name, self.args(args)),
+            None => PostfixKind::Field(name),
         };
         Postfix { id: self.fresh(), span, optional, kind }
     }
 
+    /// Reports what cannot follow the expression that it follows.
+    fn not_a_tail(&mut self, pair: &Pair<'_>) {
+        let before = usize::from(matches!(pair.as_rule(), Rule::word | Rule::no_name | Rule::args));
+        self.expected(pair.start() - before, "the end of the expression");
+    }
+
     /// A call from its callee and its arguments, which may be missing.
     pub(super) fn call_of(&mut self, callee: Name, args: Pair<'_>) -> Call {
-        let args_span = self.span(&args);
+        let called = args.as_rule() == Rule::args;
+        // The parenthesis stands right before what it holds.
+        let args_span = if called { self.span_of(args.start() - 1, args.end()) } else { self.span(&args) };
         let span = callee.span.to(args_span);
-        let args = if args.as_rule() == Rule::args {
+        let args = if called {
             self.args(args)
         } else {
             self.missing(&args);
@@ -486,11 +514,11 @@ impl Builder<'_> {
     /// `(a, b)` before `=>` is no expression: it is read as one whose parentheses hold several names.
     fn lambda_params_or_expr(&mut self, pair: Pair<'_>) -> Expr {
         if pair.as_rule() == Rule::expr {
-            let mut inner = pair.clone().into_inner();
+            let mut inner = pair.into_inner();
             if let (Some(only), None) = (inner.next(), inner.next())
                 && only.as_rule() == Rule::paren
-                && only.clone().into_inner().filter(|part| part.as_rule() == Rule::expr).nth(1).is_some()
-                && self.rest(only.as_span().end()).starts_with("=>")
+                && only.into_inner().filter(|part| part.as_rule() == Rule::expr).nth(1).is_some()
+                && self.rest(pair.end()).starts_with("=>")
             {
                 let span = self.span(&only);
                 let items = only.into_inner().filter(|part| part.as_rule() == Rule::expr);
@@ -577,6 +605,11 @@ impl Builder<'_> {
         let value = value.unwrap_or_else(|| self.error_expr(span));
         ExprKind::Match(Box::new(ExprMatch { value, arms }))
     }
+}
+
+/// Whether a part goes on with the chain that follows an operand.
+fn is_postfix(rule: Rule) -> bool {
+    matches!(rule, Rule::word | Rule::safe | Rule::no_name | Rule::index | Rule::args)
 }
 
 /// What a word stands for in an expression.

@@ -3,6 +3,8 @@
 //! where brackets do not match, they are reported and mended here, so that the grammar only ever meets matching ones
 //! and one forgotten `}` is one error.
 
+use std::borrow::Cow;
+
 use super::brackets::{self, Problems};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
@@ -112,6 +114,22 @@ pub(super) fn scan(text: &str, file: FileId) -> Scan {
         return Scan { diagnostics, refused, ..Scan::default() };
     }
     Scan { comments: second.comments, diagnostics, mended: Some(mended), refused }
+}
+
+/// The text with its comments made blank, all offsets kept: the grammar knows none.
+pub(super) fn without_comments<'a>(text: &'a str, comments: &[(u32, u32)]) -> Cow<'a, str> {
+    if comments.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut code = String::with_capacity(text.len());
+    let mut at = 0;
+    for &(start, end) in comments {
+        code.push_str(text.get(at..start as usize).unwrap_or_default());
+        code.extend(std::iter::repeat_n(' ', (end - start) as usize));
+        at = end as usize;
+    }
+    code.push_str(text.get(at..).unwrap_or_default());
+    Cow::Owned(code)
 }
 
 fn refused(diagnostic: Diagnostic) -> Scan {

@@ -19,31 +19,34 @@ struct Head {
     block: Option<Block>,
 }
 
+/// The items so far, and what matters for going on after a mistake.
+#[derive(Default)]
+pub(super) struct Items {
+    pub(super) list: Vec<Item>,
+    /// Where the last part ended.
+    end: usize,
+    /// Whether something was wrong in it.
+    mistaken: bool,
+}
+
 impl Builder<'_> {
-    /// The items of a `file`.
-    pub(super) fn file(&mut self, pair: Pair<'_>) -> Vec<Item> {
-        let mut items = Vec::new();
-        let mut mistaken = false;
-        let mut end = 0;
-        for part in pair.into_inner() {
-            let before = self.diagnostics.len();
-            let start = part.as_span().start();
-            let same_line = !self.between(end, start).contains('\n');
-            end = self.trim(start, part.as_span().end());
-            match part.as_rule() {
-                Rule::item => {
-                    let item = self.item(part);
-                    items.push(item);
-                    mistaken = self.diagnostics.len() > before;
-                }
-                Rule::lost_item if !(mistaken && same_line) => {
-                    mistaken = true;
-                    self.lost_item(&part);
-                }
-                _ => {}
+    /// An `item` or a `lost_item`.
+    pub(super) fn part(&mut self, part: Pair<'_>, items: &mut Items) {
+        let before = self.diagnostics.len();
+        let same_line = !self.between(items.end, part.start()).contains('\n');
+        items.end = self.trim(part.start(), part.end());
+        match part.as_rule() {
+            Rule::item => {
+                let item = self.item(part);
+                items.list.push(item);
+                items.mistaken = self.diagnostics.len() > before;
+            }
+            _ if items.mistaken && same_line => {}
+            _ => {
+                items.mistaken = true;
+                self.lost_item(&part);
             }
         }
-        items
     }
 
     fn item(&mut self, pair: Pair<'_>) -> Item {
@@ -118,7 +121,7 @@ impl Builder<'_> {
                         ));
                     }
                 }
-                Rule::string | Rule::block_string | Rule::raw_string => {
+                Rule::plain_line | Rule::plain_block | Rule::raw_string => {
                     let span = self.span(&part);
                     path = self.plain_string(part).map(|path| (path, span));
                 }
@@ -251,7 +254,7 @@ impl Builder<'_> {
 
     /// Text that begins no item.
     fn lost_item(&mut self, pair: &Pair<'_>) {
-        let (found, words) = self.found(pair.as_span().start());
+        let (found, words) = self.found(pair.start());
         let word = self.slice(found);
         let begins = "a file holds `use`, `type`, `tool`, `fn`, `flow` and `test`";
         let diagnostic = match word {

@@ -8,12 +8,15 @@ mod expected;
 mod exprs;
 mod guard;
 mod items;
+mod pairs;
 mod parse;
 mod patterns;
 mod stmts;
 mod strings;
 mod types;
 mod words;
+#[cfg(test)]
+mod work;
 
 pub use words::is_reserved;
 

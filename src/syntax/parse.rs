@@ -1,11 +1,14 @@
-//! The entry: from text to pairs to a tree. [`Builder`] walks the pairs; each construct's part of it is a file beside
+//! The entry: from text to pairs to a tree, one item at a time, so that what the pairs take is small and stays at hand.
+//! [`Builder`] walks the pairs; each construct's part of it is a file beside
 //! this one (`items`, `types`, `stmts`, `actions`, `patterns`, `exprs`, `strings`), and what is missing is told by
 //! `expected`.
 
 use pest::Parser as _;
 
-use super::ast::{Comment, File, Name, NodeId};
+use super::ast::{Comment, File, Item, Name, NodeId};
 use super::guard::{self, Mended};
+use super::items::Items;
+use super::pairs::Tree;
 use super::{NodeIds, Parsed};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, SourceFile, Span};
@@ -19,9 +22,8 @@ mod grammar {
     pub(in crate::syntax) struct Grammar;
 }
 
-pub(super) use grammar::Rule;
-
-pub(super) type Pair<'i> = pest::iterators::Pair<'i, Rule>;
+pub(super) use super::pairs::{Pair, Pairs};
+pub(super) use grammar::{Grammar, Rule};
 
 /// Parses a file: always a tree, and every syntax error in the order of the text.
 pub(super) fn parse(source: &SourceFile, file: FileId, ids: &mut NodeIds) -> Parsed {
@@ -30,9 +32,12 @@ pub(super) fn parse(source: &SourceFile, file: FileId, ids: &mut NodeIds) -> Par
         return Parsed { file: File { items: Vec::new(), comments: Vec::new() }, diagnostics: scan.diagnostics };
     }
     let mended = scan.mended.as_ref();
+    let text = mended.map_or(source.text(), |mended| &mended.text);
+    let code = guard::without_comments(text, &scan.comments);
     let used = vec![false; scan.comments.len()];
     let mut builder = Builder {
-        text: mended.map_or(source.text(), |mended| &mended.text),
+        code: &code,
+        text,
         original: source.text(),
         mended,
         file,
@@ -42,31 +47,19 @@ pub(super) fn parse(source: &SourceFile, file: FileId, ids: &mut NodeIds) -> Par
         links: 0,
         diagnostics: scan.diagnostics,
     };
-    bound_work();
-    let items = match grammar::Grammar::parse(Rule::file, builder.text) {
-        Ok(mut pairs) => pairs.next().map(|pair| builder.file(pair)).unwrap_or_default(),
-        Err(why) => {
-            builder.unparsed(&why);
-            Vec::new()
-        }
-    };
+    let items = builder.items();
     let comments = builder.free_comments();
     let mut diagnostics = builder.diagnostics;
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
     Parsed { file: File { items, comments }, diagnostics }
 }
 
-/// Bounds how often pest may try a rule in one parse: recovering from strings that hold each other's quotes can cost
-/// exponentially. A whole mebibyte of honest source stays below it. The limit is pest's, for the whole process.
-fn bound_work() {
-    const MOST: usize = 48_000_000;
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| pest::set_call_limit(std::num::NonZeroUsize::new(MOST)));
-}
-
 /// Builds the tree from pairs. Offsets of pairs are those of the text that was parsed; spans are those of the original,
 /// which differs only where brackets were mended.
 pub(super) struct Builder<'a> {
+    /// The text that was parsed: comments are blank in it.
+    code: &'a str,
+    /// The same with its comments.
     text: &'a str,
     original: &'a str,
     mended: Option<&'a Mended>,
@@ -81,6 +74,27 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
+    /// Parses the parts of the text, one after the other.
+    fn items(&mut self) -> Vec<Item> {
+        let mut items = Items::default();
+        let mut tree = Tree::new(self.code);
+        let mut at = self.skip_trivia(0);
+        while at < self.code.len() {
+            match Grammar::parse(Rule::part, self.rest(at)) {
+                Ok(pairs) => {
+                    let Some(part) = tree.lay_out(pairs, at) else { break };
+                    self.part(part, &mut items);
+                    at = part.end();
+                }
+                Err(why) => {
+                    self.unparsed(at, &why);
+                    break;
+                }
+            }
+        }
+        items.list
+    }
+
     pub(super) fn fresh(&mut self) -> NodeId {
         self.ids.fresh()
     }
@@ -99,8 +113,7 @@ impl<'a> Builder<'a> {
 
     /// Where a pair stands, the white space and comments after its last token left out.
     pub(super) fn span(&self, pair: &Pair<'_>) -> Span {
-        let span = pair.as_span();
-        self.span_of(span.start(), self.trim(span.start(), span.end()))
+        self.span_of(pair.start(), self.trim(pair.start(), pair.end()))
     }
 
     /// The original text under a span.
@@ -110,17 +123,17 @@ impl<'a> Builder<'a> {
 
     /// The text that was parsed, from an offset on.
     pub(super) fn rest(&self, at: usize) -> &'a str {
-        self.text.get(at..).unwrap_or_default()
+        self.code.get(at..).unwrap_or_default()
     }
 
     /// The text that was parsed between two offsets.
     pub(super) fn between(&self, start: usize, end: usize) -> &'a str {
-        self.text.get(start..end).unwrap_or_default()
+        self.code.get(start..end).unwrap_or_default()
     }
 
     /// The text that was parsed, up to the last token before an offset.
     pub(super) fn before(&self, at: usize) -> &'a str {
-        self.text.get(..self.trim(0, at)).unwrap_or_default()
+        self.code.get(..self.trim(0, at)).unwrap_or_default()
     }
 
     /// Whether what stands at an offset was mended, so that it is told already.
@@ -129,30 +142,15 @@ impl<'a> Builder<'a> {
     }
 
     /// The end of the last token between two offsets.
-    pub(super) fn trim(&self, start: usize, mut end: usize) -> usize {
-        let bytes = self.text.as_bytes();
-        loop {
-            while end > start && bytes.get(end - 1).is_some_and(u8::is_ascii_whitespace) {
-                end -= 1;
-            }
-            match self.comments.binary_search_by_key(&end, |comment| comment.1 as usize).map(|at| self.comments.get(at))
-            {
-                Ok(Some(comment)) if comment.0 as usize >= start => end = comment.0 as usize,
-                _ => return end,
-            }
-        }
+    pub(super) fn trim(&self, start: usize, end: usize) -> usize {
+        let bytes = self.code.as_bytes().get(start..end).unwrap_or_default();
+        start + bytes.trim_ascii_end().len()
     }
 
     /// The offset of the next token from an offset on.
-    pub(super) fn skip_trivia(&self, mut at: usize) -> usize {
-        loop {
-            let rest = self.rest(at);
-            at += rest.len() - rest.trim_start().len();
-            match self.comments.binary_search_by_key(&at, |comment| comment.0 as usize) {
-                Ok(comment) => at = self.comments.get(comment).map_or(at, |comment| comment.1 as usize),
-                Err(_) => return at,
-            }
-        }
+    pub(super) fn skip_trivia(&self, at: usize) -> usize {
+        let rest = self.rest(at);
+        at + (rest.len() - rest.trim_ascii_start().len())
     }
 
     /// A pair that is one word.
@@ -167,7 +165,7 @@ impl<'a> Builder<'a> {
 
     /// The documentation right before a pair; its comments are then no longer free.
     pub(super) fn doc(&mut self, pair: &Pair<'_>) -> Option<String> {
-        let mut before = pair.as_span().start();
+        let mut before = pair.start();
         let end = self.comments.partition_point(|comment| comment.1 as usize <= before);
         let mut first = end;
         while let Some(&(start, stop)) = first.checked_sub(1).and_then(|at| self.comments.get(at)) {
@@ -207,9 +205,9 @@ impl<'a> Builder<'a> {
     }
 
     /// The grammar takes every text; what it cannot take is beyond the limits of its recursion.
-    fn unparsed(&mut self, why: &pest::error::Error<Rule>) {
+    fn unparsed(&mut self, from: usize, why: &pest::error::Error<Rule>) {
         let at = match why.location {
-            pest::error::InputLocation::Pos(at) | pest::error::InputLocation::Span((at, _)) => at,
+            pest::error::InputLocation::Pos(at) | pest::error::InputLocation::Span((at, _)) => from + at,
         };
         let span = self.span_of(at, at);
         self.report(

@@ -107,7 +107,7 @@ impl Builder<'_> {
                 Rule::pattern | Rule::no_pattern => pattern = Some(self.pattern(part)),
                 rule => {
                     quoted = rule != Rule::word;
-                    after = part.as_span().end();
+                    after = part.end();
                     name = self.field_name(part);
                 }
             }

@@ -30,21 +30,25 @@ impl Builder<'_> {
         }
         let mut stmts: Vec<Stmt> = Vec::new();
         let mut mistaken = false;
-        let mut end = pair.as_span().start() + 1;
+        let mut end = pair.start() + 1;
         for part in pair.into_inner() {
             let before = self.diagnostics.len();
-            let start = part.as_span().start();
+            let start = part.start();
             let same_line = !self.between(end, start).contains('\n');
-            end = self.trim(start, part.as_span().end());
-            if part.as_rule() == Rule::lost_stmt {
-                let of_step = stmts.last().is_some_and(|last| {
-                    matches!(last.kind, StmtKind::Step(_) | StmtKind::YieldStep(_) | StmtKind::ReturnStep(_))
-                });
-                mistaken = self.lost_stmt(&part, mistaken, same_line, of_step);
-            } else {
-                let stmt = self.stmt(part);
-                stmts.push(stmt);
-                mistaken = self.diagnostics.len() > before;
+            end = self.trim(start, part.end());
+            match part.as_rule() {
+                Rule::lost_stmt => {
+                    let of_step = stmts.last().is_some_and(|last| {
+                        matches!(last.kind, StmtKind::Step(_) | StmtKind::YieldStep(_) | StmtKind::ReturnStep(_))
+                    });
+                    mistaken = self.lost_stmt(&part, mistaken, same_line, of_step);
+                }
+                Rule::no_close => self.missing(&part),
+                _ => {
+                    let stmt = self.stmt(part);
+                    stmts.push(stmt);
+                    mistaken = self.diagnostics.len() > before;
+                }
             }
         }
         Block { id, span, stmts }
@@ -111,14 +115,14 @@ impl Builder<'_> {
     /// The name that a pair declares; none where it is missing, which is reported.
     pub(super) fn declared(&mut self, pair: &Pair<'_>) -> Option<Name> {
         match pair.as_rule() {
-            Rule::no_name => {
-                self.missing(pair);
-                None
-            }
-            _ => {
+            Rule::name | Rule::reserved_name => {
                 let name = self.name(pair);
                 self.check_declared(&name);
                 Some(name)
+            }
+            _ => {
+                self.missing(pair);
+                None
             }
         }
     }
@@ -128,7 +132,7 @@ impl Builder<'_> {
     }
 
     fn let_stmt(&mut self, pair: Pair<'_>, span: Span) -> StmtKind {
-        if pair.clone().into_inner().next().is_some_and(|part| part.as_rule() == Rule::let_record) {
+        if pair.into_inner().next().is_some_and(|part| part.as_rule() == Rule::let_record) {
             return self.let_record(pair, span);
         }
         let mut parts = self.parts(pair);
@@ -273,7 +277,7 @@ impl Builder<'_> {
     /// Text that begins no statement. What follows a mistake on its line, or goes on with it on the next, is part of it.
     /// Behind a step it may be a clause. Gives whether this is a mistake, told or not.
     fn lost_stmt(&mut self, pair: &Pair<'_>, mistaken: bool, same_line: bool, of_step: bool) -> bool {
-        let start = pair.as_span().start();
+        let start = pair.start();
         let (found, words) = self.found(start);
         let text = pair.as_str().trim_end();
         let first = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();

@@ -46,14 +46,14 @@ impl Builder<'_> {
             let text = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
             return vec![TemplatePart::Text(Text::new(text))];
         }
-        let block = pair.as_rule() == Rule::block_string;
+        let block = matches!(pair.as_rule(), Rule::block_string | Rule::plain_block);
         let dedent = if block { Dedent::of(&pair) } else { Dedent::default() };
         let quotes = if block { 3 } else { 1 };
-        let (start, end) = (pair.as_span().start() + quotes, pair.as_span().end() - quotes);
+        let (start, end) = (pair.start() + quotes, pair.end() - quotes);
         let mut parts = Vec::new();
         let mut text = String::new();
         for part in pair.into_inner() {
-            let at = part.as_span().start();
+            let at = part.start();
             let piece = part.as_str();
             match part.as_rule() {
                 Rule::hole => {
@@ -64,6 +64,11 @@ impl Builder<'_> {
                     let hole = self.hole(part);
                     parts.push(TemplatePart::Hole(hole));
                 }
+                Rule::stray_hole => {
+                    let span = self.span(&part);
+                    parts.push(TemplatePart::Hole(self.error_expr(span)));
+                }
+                Rule::no_close => self.missing(&part),
                 Rule::string_escape | Rule::block_escape => self.escape(piece, at, &mut text),
                 _ if block => dedent.push(piece, at, (start, end), &mut text),
                 _ => text.push_str(piece),
@@ -205,7 +210,7 @@ struct Dedent {
 impl Dedent {
     fn of(pair: &Pair<'_>) -> Self {
         let all = pair.as_str();
-        let start = pair.as_span().start() + 3;
+        let start = pair.start() + 3;
         let inner = all.get(3..all.len().saturating_sub(3)).unwrap_or_default();
         let first = inner.len() - inner.trim_start_matches([' ', '\t', '\r']).len();
         let first_break =

@@ -62,7 +62,7 @@ impl Builder<'_> {
                     }
                 }
             }
-            Rule::string | Rule::block_string | Rule::raw_string => match self.plain_string(pair) {
+            Rule::plain_line | Rule::plain_block | Rule::raw_string => match self.plain_string(pair) {
                 Some(text) => TypeExprKind::Literal(Literal::String(text)),
                 None => TypeExprKind::Error,
             },

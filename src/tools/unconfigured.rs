@@ -36,6 +36,10 @@ impl Tool for Unconfigured {
         Arc::clone(&self.signature)
     }
 
+    fn available(&self) -> bool {
+        false
+    }
+
     fn call<'a>(&'a self, _args: Value, _context: ToolContext<'a>) -> BoxFuture<'a, Result<Value, ToolError>> {
         // Nothing has happened: a destructive tool may safely be called again once it is configured.
         Box::pin(async { Err(ToolError::new(ErrorKind::Denied, self.message()).undelivered()) })

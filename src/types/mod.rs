@@ -3,6 +3,7 @@
 mod catalog;
 mod display;
 mod generic;
+mod names;
 mod operator;
 mod relations;
 mod schema;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::check::Resolution;
+use crate::check::{Clauses, Resolution, RetryClause};
 use crate::compile::lower::Lowering;
 use crate::program::{Action, Block, Branch, Expr, For, Guard, ParallelFor, Repeat, Retry, Slot, Step, Stmt, Undo};
-use crate::syntax::ast::{self, ActionKind, ClauseKind, NodeId, StmtKind};
+use crate::source::Span;
+use crate::syntax::ast::{self, ActionKind, NodeId, StmtKind};
 use crate::types::{Text, Type};
 use crate::value::{ErrorKind, Shape};
 
@@ -57,55 +58,43 @@ impl Lowering<'_> {
     fn step_parts(&mut self, step: &ast::Step, segment: Text) -> Step {
         let (action, guard) = self.segments(|lowering| lowering.guarded(&step.action));
         let result = self.checked.results.get(&step.id).cloned().unwrap_or_else(|| self.result_of(&step.action));
-        let mut lowered = Step {
+        let clauses = Clauses::of(step);
+        Step {
             span: step.span,
             segment,
             name: step.name.as_ref().map(|name| name.text.clone()),
             title: step.title.as_ref().map(|title| self.expr(title)),
             slot: None,
-            when: None,
+            when: clauses.when.map(|condition| self.expr(condition)),
             action,
             result,
-            checked: false,
-            retry: None,
-            timeout: None,
-            otherwise: None,
-            undo: None,
-            key: None,
+            checked: clauses.as_type.is_some(),
+            retry: clauses.retry.map(|retry| self.retry(&retry)),
+            timeout: clauses.timeout.map(|after| self.expr(after)),
+            otherwise: clauses.otherwise.map(|value| self.expr(value)),
+            undo: clauses.undo.map(|(call, span)| Box::new(self.undo(step.id, call, span))),
+            key: clauses.key.map(|(key, _)| self.expr(key)),
             guard,
-        };
-        for clause in &step.clauses {
-            self.clause(step.id, clause, &mut lowered);
         }
-        lowered
     }
 
-    fn clause(&mut self, step: NodeId, clause: &ast::Clause, lowered: &mut Step) {
-        match &clause.kind {
-            ClauseKind::As(_) => lowered.checked = true,
-            ClauseKind::Retry { count, backoff, on } => {
-                let backoff = backoff.as_ref().map(|range| {
-                    let from = self.expr(&range.from);
-                    // `backoff A` without an end stays at A.
-                    (from, self.expr(range.to.as_ref().unwrap_or(&range.from)))
-                });
-                let on = on.iter().filter_map(|kind| ErrorKind::find(&kind.text)).collect();
-                lowered.retry = Some(Retry { count: self.expr(count), backoff, on });
-            }
-            ClauseKind::Timeout(after) => lowered.timeout = Some(self.expr(after)),
-            ClauseKind::Else(value) => lowered.otherwise = Some(self.expr(value)),
-            ClauseKind::When(condition) => lowered.when = Some(self.expr(condition)),
-            ClauseKind::Key(key) => lowered.key = Some(self.expr(key)),
-            ClauseKind::Undo(call) => {
-                // In its arguments the step's name is what the call returned, which has a slot of its own: the step's
-                // value may be an outcome, or not there yet.
-                let (slot, action) = self.scope(|lowering| {
-                    let slot = lowering.declare(step);
-                    (slot, lowering.call(call))
-                });
-                lowered.undo = Some(Box::new(Undo { slot: Some(slot), call: action, span: clause.span }));
-            }
-        }
+    fn retry(&mut self, retry: &RetryClause<'_>) -> Retry {
+        let backoff = retry.backoff.map(|range| {
+            let from = self.expr(&range.from);
+            // `backoff A` without an end stays at A.
+            (from, self.expr(range.to.as_ref().unwrap_or(&range.from)))
+        });
+        let on = retry.on.iter().filter_map(|kind| ErrorKind::find(&kind.text)).collect();
+        Retry { count: self.expr(retry.count), backoff, on }
+    }
+
+    /// In the arguments of an `undo` the step's name is what the call returned, which has a slot of its own: the step's
+    /// value may be an outcome, or not there yet.
+    fn undo(&mut self, step: NodeId, call: &ast::Call, span: Span) -> Undo {
+        self.scope(|lowering| {
+            let slot = lowering.declare(step);
+            Undo { slot: Some(slot), call: lowering.call(call), span }
+        })
     }
 
     /// What a step's action gives, where no tool and no `as` says so.
@@ -145,23 +134,8 @@ impl Lowering<'_> {
             let segment = lowering.unnamed(action);
             let (inner, guard) = lowering.segments(|lowering| lowering.guarded(action));
             let slot = lowering.temp();
-            let step = Step {
-                span: action.span,
-                segment,
-                name: None,
-                title: None,
-                slot: Some(slot),
-                when: None,
-                action: inner,
-                result: lowering.result_of(action),
-                checked: false,
-                retry: None,
-                timeout: None,
-                otherwise: None,
-                undo: None,
-                key: None,
-                guard,
-            };
+            let step = Step::new(segment, inner, lowering.result_of(action), action.span);
+            let step = Step { slot: Some(slot), guard, ..step };
             Block { stmts: vec![Stmt::Step(Box::new(step)), Stmt::Yield(Expr::Slot(slot))] }
         })
     }

@@ -15,6 +15,7 @@
 
 mod api;
 mod brave;
+pub(super) mod cloudinary;
 mod llm;
 mod memory;
 mod vercel;
@@ -22,4 +23,4 @@ mod vercel;
 use crate::project::provide::Kind;
 
 /// Every built-in provider.
-pub(super) const KINDS: &[Kind] = &[brave::KIND, llm::KIND, memory::KIND, vercel::KIND];
+pub(super) const KINDS: &[Kind] = &[brave::KIND, cloudinary::KIND, llm::KIND, memory::KIND, vercel::KIND];

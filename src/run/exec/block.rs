@@ -4,7 +4,8 @@ use futures::future::BoxFuture;
 
 use crate::program::{Block, BlockStmt, If, Match, Stmt};
 use crate::run::event::{EventKind, RunError};
-use crate::run::exec::step::{Prepared, step};
+use crate::run::exec::prepared::Prepared;
+use crate::run::exec::step::perform;
 use crate::run::exec::{Exit, Failure, Flowing, Stop, Strand, forms, guard, set};
 use crate::types::Text;
 use crate::value::{ErrorKind, Value};
@@ -19,7 +20,7 @@ pub(super) fn block<'s, 'm: 's>(
         for stmt in &block.stmts {
             let exit = match stmt {
                 // The common ones first, without a future of their own.
-                Stmt::Step(it) => step(strand, frame, it).await?,
+                Stmt::Step(it) => perform(strand, frame, it).await?.keep(frame, it),
                 Stmt::Block(it) => statement(strand, frame, it).await?,
                 Stmt::If(it) => match chosen(strand, frame, it)? {
                     Some(taken) => self::block(strand, frame, taken).await?,

@@ -6,15 +6,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, CatchUnwind};
 
 use crate::program::Block;
 use crate::run::budget::Account;
 use crate::run::event::{EventKind, RunError};
 use crate::run::exec::block::block;
 use crate::run::exec::hooks::hooked;
+use crate::run::exec::prepared::Prepared;
 use crate::run::exec::retry::{Tally, too_long};
-use crate::run::exec::step::{Job, Prepared};
+use crate::run::exec::step::Job;
 use crate::run::exec::{Exit, Failure, Machine, Stop, Strand, undo};
 use crate::run::limits::exceeds;
 use crate::run::ports::{Report, ToolContext, ToolError, Usage};
@@ -24,48 +25,79 @@ use crate::types::{Text, Type};
 use crate::value::{ErrorKind, Value};
 
 /// Calls a tool once and makes its result fit.
-pub(super) async fn tool<'m>(
+pub(super) fn tool<'m>(
     strand: &Strand<'m>,
-    job: &Job<'m>,
+    job: &mut Job<'m>,
     tool: u32,
-    args: Value,
     label: &Text,
     tally: &mut Tally,
-) -> Result<Value, Stop> {
+) -> impl Future<Output = Result<Value, Stop>> {
     let machine = strand.machine;
-    let attempts = tally.attempts;
-    let cost = machine.signature(job.action).and_then(|tool| tool.annotations.cost_usd).unwrap_or(0.0);
-    if let Some(account) = &strand.account {
-        account.enter(cost).map_err(|why| failed(job, attempts, ErrorKind::Budget, why))?;
+    async move {
+        let args = job.take_prepared()?.into_args();
+        let job = &*job;
+        let attempts = tally.attempts;
+        if let Some(account) = &strand.account {
+            let entered = account.enter(price(machine, job));
+            entered.map_err(|why| failed(job, attempts, ErrorKind::Budget, why))?;
+        }
+        let report = Progress { machine, path: &job.path, usage: Mutex::default() };
+        let calling = begin(job, tool, args, (label, attempts), &report)?;
+        let ended = bounded(&strand.scope, &*machine.engine.clock, job.timeout, calling).await;
+        let usage = report.usage();
+        tally.spent.add(&usage);
+        if let Some(account) = &strand.account {
+            account.settle(price(machine, job), &usage);
+        }
+        result_of(machine, job, ended, attempts)
     }
-    let report = Progress { machine, path: &job.path, usage: Mutex::default() };
+}
+
+/// What a call is known to cost, in US dollars.
+fn price(machine: &Machine<'_>, job: &Job<'_>) -> f64 {
+    machine.signature(job.action).and_then(|tool| tool.annotations.cost_usd).unwrap_or(0.0)
+}
+
+type Calling<'a> = CatchUnwind<AssertUnwindSafe<BoxFuture<'a, Result<Value, ToolError>>>>;
+
+/// Begins an attempt's call. In a box, since a future that is handed on is held by each hand: this one is two words
+/// wherever it goes.
+fn begin<'a>(
+    job: &'a Job<'_>,
+    tool: u32,
+    args: Value,
+    (label, attempt): (&'a Text, u32),
+    report: &'a Progress<'a>,
+) -> Result<Calling<'a>, Stop> {
+    let machine = report.machine;
     let context = ToolContext {
         run: &machine.run.id,
         path: label,
-        attempt: attempts,
+        attempt,
         key: job.key.as_deref(),
         timeout: job.timeout,
-        report: &report,
+        report,
         secrets: &*machine.engine.secrets,
         artifacts: &*machine.engine.artifacts,
+        desk: report,
     };
-    // A box, since a future that is handed on is held by each hand: this one is two words wherever it goes.
-    let calling = match catch_unwind(AssertUnwindSafe(|| invoke(machine, job, tool, args, context))) {
-        Ok(calling) => AssertUnwindSafe(calling).catch_unwind(),
-        Err(panic) => return Err(broke_down(job, attempts, &*panic)),
-    };
-    let ended = bounded(&strand.scope, &*machine.engine.clock, job.timeout, calling).await;
-    let usage = report.usage();
-    tally.spent.add(&usage);
-    if let Some(account) = &strand.account {
-        account.settle(cost, &usage);
+    match catch_unwind(AssertUnwindSafe(|| invoke(machine, job, tool, args, context))) {
+        Ok(calling) => Ok(AssertUnwindSafe(calling).catch_unwind()),
+        Err(panic) => Err(broke_down(job, attempt, &*panic)),
     }
+}
+
+/// What came of a call, made to fit.
+fn result_of(
+    machine: &Machine<'_>,
+    job: &Job<'_>,
+    ended: Ended<Result<Result<Value, ToolError>, Box<dyn Any + Send>>>,
+    attempts: u32,
+) -> Result<Value, Stop> {
     let result = match ended {
         Ended::Done(Ok(Ok(value))) => value,
         Ended::Done(Ok(Err(error))) => return Err(said(job, attempts, error)),
-        Ended::Done(Err(panic)) => {
-            return Err(broke_down(job, attempts, &*panic));
-        }
+        Ended::Done(Err(panic)) => return Err(broke_down(job, attempts, &*panic)),
         Ended::TimedOut => {
             let error = too_long(job.timeout.unwrap_or_default());
             let error = RunError { step: job.path.clone(), attempts, span: Some(job.span), ..error };
@@ -206,9 +238,9 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// Where a tool's progress goes.
-struct Progress<'a> {
-    machine: &'a Machine<'a>,
-    path: &'a Text,
+pub(super) struct Progress<'a> {
+    pub(super) machine: &'a Machine<'a>,
+    pub(super) path: &'a Text,
     usage: Mutex<Usage>,
 }
 

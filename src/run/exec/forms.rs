@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 
 use crate::program::Action;
 use crate::run::exec::block::{block, chosen, matched};
-use crate::run::exec::step::Prepared;
+use crate::run::exec::prepared::Prepared;
 use crate::run::exec::{Exit, Flowing, Strand, call, loops, parallel, race};
 use crate::value::Value;
 

@@ -7,6 +7,7 @@
 
 mod block;
 mod call;
+mod desk;
 mod evaluate;
 mod forms;
 mod guard;
@@ -14,6 +15,7 @@ mod hooks;
 mod loops;
 mod parallel;
 mod path;
+mod prepared;
 mod race;
 mod retry;
 mod step;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use crate::program::{Block, Branch, Capture, ParallelFor};
+use crate::program::{Branch, Capture, ParallelFor};
 use crate::run::exec::block::block;
 use crate::run::exec::step::{Performed, perform};
 use crate::run::exec::undo::{self, Pending};
 use crate::run::exec::{Exit, Flowing, Stop, Strand, set};
+use crate::run::scope::Scope;
 use crate::value::{ErrorKind, Record, Shape, Value};
 
 /// How many iterations of a `parallel for` are in flight where it does not say.
@@ -24,11 +25,7 @@ pub(super) async fn branches<'m>(
     branches: &'m [Branch],
 ) -> Result<Value, Stop> {
     let scope = strand.scope.child();
-    let mut running: FuturesUnordered<_> = branches
-        .iter()
-        .enumerate()
-        .map(|(index, branch)| self::branch(strand.branch(&scope), copied(&branch.frame, frame), branch, index))
-        .collect();
+    let mut running = start(strand, frame, branches, &scope);
     let mut values = vec![Value::Null; branches.len()];
     let mut stop = None;
     while let Some((index, ended, undos)) = running.next().await {
@@ -56,8 +53,20 @@ pub(super) async fn branches<'m>(
     Ok(Value::Record(Arc::new(Record { shape: Arc::new(Shape::new(names)), values })))
 }
 
+/// Starts all branches of a `parallel` or `race`, each on a strand of its own in the scope of their block. What ends
+/// tells its place, how it ended, and how to undo what it did.
+pub(super) fn start<'m>(
+    strand: &Strand<'m>,
+    frame: &[Value],
+    branches: &'m [Branch],
+    scope: &Scope,
+) -> FuturesUnordered<impl Future<Output = (usize, Result<Performed, Stop>, Vec<Pending<'m>>)> + use<'m>> {
+    let started = branches.iter().enumerate();
+    started.map(|(index, it)| branch(strand.branch(scope), copied(&it.frame, frame), it, index)).collect()
+}
+
 /// A branch of `parallel` or `race`. One that fails or is cancelled has undone its steps when it ends.
-pub(super) async fn branch<'m>(
+async fn branch<'m>(
     mut strand: Strand<'m>,
     mut frame: Vec<Value>,
     branch: &'m Branch,
@@ -94,7 +103,15 @@ pub(super) async fn each<'m>(
             if let Some(slot) = it.index {
                 set(&mut frame, slot, Value::Int(index as i64));
             }
-            running.push(iteration(strand, frame, &it.body, index));
+            // A block, not a function: it holds what it captures once, and there may be very many.
+            running.push(async move {
+                let ended = block(&mut strand, &mut frame, &it.body).await;
+                if ended.is_err() {
+                    undo::down_to(&mut strand, 0).await;
+                }
+                let value = ended.map(|exit| if let Exit::Yield(value) = exit { Some(value) } else { None });
+                (index, value, strand.undos)
+            });
         }
         let Some((index, ended, undos)) = running.next().await else { break };
         match ended {
@@ -114,20 +131,6 @@ pub(super) async fn each<'m>(
         Some(stop) => Err(stop),
         None => Ok(Exit::Yield(Value::list(yielded.into_iter().flatten()))),
     }
-}
-
-async fn iteration<'m>(
-    mut strand: Strand<'m>,
-    mut frame: Vec<Value>,
-    body: &'m Block,
-    index: usize,
-) -> (usize, Result<Option<Value>, Stop>, Vec<Pending<'m>>) {
-    let ended = block(&mut strand, &mut frame, body).await;
-    if ended.is_err() {
-        undo::down_to(&mut strand, 0).await;
-    }
-    let value = ended.map(|exit| if let Exit::Yield(value) = exit { Some(value) } else { None });
-    (index, value, strand.undos)
 }
 
 /// How many may be in flight: what the loop says, within what the host allows.
@@ -153,7 +156,7 @@ fn limit(strand: &Strand<'_>, frame: &mut [Value], it: &ParallelFor, items: usiz
 }
 
 /// A branch's frame: what it captures, copied from the frame around it.
-pub(super) fn copied(capture: &Capture, frame: &[Value]) -> Vec<Value> {
+fn copied(capture: &Capture, frame: &[Value]) -> Vec<Value> {
     let mut inner = vec![Value::Null; capture.slots as usize];
     for (from, to) in &capture.copies {
         if let Some(value) = frame.get(*from as usize) {

@@ -3,11 +3,10 @@
 use std::fmt::Write;
 
 use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 
 use crate::program::Branch;
 use crate::run::event::RunError;
-use crate::run::exec::parallel::{branch, copied};
+use crate::run::exec::parallel::start;
 use crate::run::exec::step::Performed;
 use crate::run::exec::undo;
 use crate::run::exec::{Failure, Stop, Strand};
@@ -21,11 +20,7 @@ pub(super) async fn branches<'m>(
     branches: &'m [Branch],
 ) -> Result<Value, Stop> {
     let scope = strand.scope.child();
-    let mut running: FuturesUnordered<_> = branches
-        .iter()
-        .enumerate()
-        .map(|(index, it)| branch(strand.branch(&scope), copied(&it.frame, frame), it, index))
-        .collect();
+    let mut running = start(strand, frame, branches, &scope);
     let mut winner = None;
     let mut failures = Vec::new();
     while let Some((index, ended, undos)) = running.next().await {

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use crate::program::Action;
 use crate::run::event::{EventKind, RunError};
 use crate::run::exec::loops::pause;
-use crate::run::exec::step::{Job, Prepared};
+use crate::run::exec::prepared::Prepared;
+use crate::run::exec::step::Job;
 use crate::run::exec::{Exit, Failure, Flowing, Stop, Strand, call, forms, path, undo};
 use crate::run::ports::Usage;
 use crate::run::scope::timed;
@@ -37,78 +38,78 @@ pub(crate) fn millis_between(from: Timestamp, to: Timestamp) -> u64 {
 }
 
 /// Attempts a job. Each attempt that fails or is cancelled has undone its steps before anything else happens.
-pub(super) async fn attempts<'m>(strand: &mut Strand<'m>, frame: &mut [Value], job: &mut Job<'m>) -> (Flowing, Tally) {
+pub(super) fn attempts<'m>(
+    strand: &mut Strand<'m>,
+    frame: &mut [Value],
+    job: &mut Job<'m>,
+) -> impl Future<Output = (Flowing, Tally)> {
     let machine = strand.machine;
-    let held = strand.undos.len();
-    let mut tally = Tally { began: Timestamp::UNIX_EPOCH, attempts: 0, spent: Usage::default() };
-    loop {
-        tally.attempts += 1;
-        let label = path::attempt(&job.path, tally.attempts);
-        let at = machine.push(EventKind::StepStarted {
-            path: label.clone(),
-            title: job.title.clone(),
-            action: job.name(machine),
-            attempt: tally.attempts,
-            items: job.items(),
-            args_hash: call::args_hash(machine, job),
-        });
-        if tally.attempts == 1 {
-            tally.began = at;
-        }
-        let failure = match act(strand, frame, job, &label, &mut tally).await {
-            Err(Stop::Failed(failure)) => failure,
-            Err(Stop::Cancelled) => {
-                undo::down_to(strand, held).await;
-                return (Err(Stop::Cancelled), tally);
+    async move {
+        let held = strand.undos.len();
+        let mut tally = Tally { began: Timestamp::UNIX_EPOCH, attempts: 0, spent: Usage::default() };
+        loop {
+            tally.attempts += 1;
+            let label = path::attempt(&job.path, tally.attempts);
+            let at = machine.push(EventKind::StepStarted {
+                path: label.clone(),
+                title: job.title.clone(),
+                action: job.name(machine),
+                attempt: tally.attempts,
+                items: job.items(),
+                args_hash: call::args_hash(machine, job),
+            });
+            if tally.attempts == 1 {
+                tally.began = at;
             }
-            ended => return (ended, tally),
-        };
-        undo::down_to(strand, held).await;
-        let Some(wait) = job.plan.next(tally.attempts, &failure, machine.engine.clock.jitter()) else {
-            return (Err(Stop::Failed(failure)), tally);
-        };
-        machine.push(EventKind::StepRetrying {
-            path: label,
-            attempt: tally.attempts,
-            error: failure.error,
-            wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-        });
-        if let Err(stop) = pause(strand, wait).await {
-            return (Err(stop), tally);
+            let ended = if let (Action::Tool { tool, .. }, Ok(_)) = (job.action, &job.prepared) {
+                match machine.commit().await {
+                    Ok(()) => call::tool(strand, job, *tool, &label, &mut tally).await.map(Exit::Yield),
+                    Err(stop) => Err(stop),
+                }
+            } else {
+                form(strand, frame, job, &label, tally.attempts).await
+            };
+            let failure = match ended {
+                Err(Stop::Failed(failure)) => failure,
+                Err(Stop::Cancelled) => {
+                    undo::down_to(strand, held).await;
+                    return (Err(Stop::Cancelled), tally);
+                }
+                ended => return (ended, tally),
+            };
+            undo::down_to(strand, held).await;
+            let Some(wait) = job.plan.next(tally.attempts, &failure, machine.engine.clock.jitter()) else {
+                return (Err(Stop::Failed(failure)), tally);
+            };
+            machine.push(EventKind::StepRetrying {
+                path: label,
+                attempt: tally.attempts,
+                error: failure.error,
+                wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            });
+            if let Err(stop) = pause(strand, wait).await {
+                return (Err(stop), tally);
+            }
         }
     }
 }
 
-/// One attempt.
-async fn act<'m>(
+/// One attempt of a block or flow, or of what could not even be prepared.
+async fn form<'m>(
     strand: &mut Strand<'m>,
     frame: &mut [Value],
     job: &mut Job<'m>,
     label: &Text,
-    tally: &mut Tally,
+    attempts: u32,
 ) -> Flowing {
-    let prepared = match &mut job.prepared {
-        Ok(prepared) if job.plan.more == 0 => std::mem::replace(prepared, Prepared::Nothing),
-        Ok(prepared) => prepared.clone(),
-        Err(_) => {
-            let Err(mut failure) = std::mem::replace(&mut job.prepared, Ok(Prepared::Nothing)) else {
-                return Ok(Exit::Next);
-            };
-            failure.doomed = true;
-            failure.error.step = job.path.clone();
-            return Err(Stop::Failed(failure));
-        }
-    };
-    let flowing = if let Action::Tool { tool, .. } = job.action {
-        strand.machine.commit().await?;
-        return call::tool(strand, job, *tool, prepared.into_args(), label, tally).await.map(Exit::Yield);
-    } else if job.timeout.is_some() {
+    let prepared = job.take_prepared()?;
+    let flowing = if job.timeout.is_some() {
         Box::pin(within(strand, frame, job, prepared, label)).await?
     } else {
         forms::form(strand, frame, job.action, prepared, label).await?
     };
     match (job.result, flowing) {
-        (Some(ty), Exit::Yield(value)) => call::fitting(job, value, ty, tally.attempts).map(Exit::Yield),
+        (Some(ty), Exit::Yield(value)) => call::fitting(job, value, ty, attempts).map(Exit::Yield),
         (_, flowing) => Ok(flowing),
     }
 }

@@ -1,17 +1,17 @@
 //! Steps: everything between `step` and the last clause.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::program::{Action, Guard, Step, Undo};
 use crate::run::event::EventKind;
+use crate::run::exec::prepared::Prepared;
 use crate::run::exec::retry::{Tally, attempts};
 use crate::run::exec::{Exit, Failure, Flowing, Machine, Stop, Strand, guard, set, undo};
 use crate::run::policy::{self, Plan};
 use crate::run::ports::derived_key;
 use crate::source::Span;
 use crate::types::{Signature, Text, Type};
-use crate::value::{Record, Value};
+use crate::value::Value;
 
 /// How a step that did not fail ended.
 #[derive(Debug)]
@@ -29,19 +29,17 @@ impl Performed {
     pub(super) fn value(self) -> Value {
         if let Performed::Value(value) = self { value } else { Value::Null }
     }
-}
 
-/// What an action needs, evaluated once for all attempts.
-#[derive(Clone, Debug)]
-pub(crate) enum Prepared {
-    /// A tool's arguments: a record of those that are given.
-    Args(Value),
-    /// A flow's frame.
-    Frame(Vec<Value>),
-    /// The list of a loop.
-    Items(Arc<Vec<Value>>),
-    /// Nothing.
-    Nothing,
+    /// Of a step that is a statement: keeps the value where it goes, and says how the statement ended.
+    pub(super) fn keep(self, frame: &mut [Value], step: &Step) -> Exit {
+        if let Performed::Left(exit) = self {
+            return exit;
+        }
+        if let Some(slot) = step.slot {
+            set(frame, slot, self.value());
+        }
+        Exit::Next
+    }
 }
 
 /// A step or an undo, ready to be attempted.
@@ -61,73 +59,65 @@ pub(super) struct Job<'m> {
     pub(super) span: Span,
 }
 
-/// Runs a step as a statement.
-pub(super) async fn step<'m>(strand: &mut Strand<'m>, frame: &mut [Value], step: &'m Step) -> Flowing {
-    let value = match perform(strand, frame, step).await? {
-        Performed::Value(value) => value,
-        Performed::Skipped => Value::Null,
-        Performed::Left(exit) => return Ok(exit),
-    };
-    if let Some(slot) = step.slot {
-        set(frame, slot, value);
-    }
-    Ok(Exit::Next)
-}
-
 /// Runs a step: the skip, the attempts, what guards them, and the one event of its end.
-pub(super) async fn perform<'m>(
+///
+/// Like all on the way from a branch to its tool it is a function that gives a block: an async function would hold its
+/// arguments twice, and many wait at once.
+pub(super) fn perform<'m>(
     strand: &mut Strand<'m>,
     frame: &mut [Value],
     step: &'m Step,
-) -> Result<Performed, Stop> {
+) -> impl Future<Output = Result<Performed, Stop>> {
     let machine = strand.machine;
-    strand.may_begin()?;
-    strand.breathe().await?;
-    let path = strand.path_of(&step.segment);
-    let mut job = Job::of_step(machine, step, path);
-    match job.prepare(strand, frame, step) {
-        Ok(true) => {}
-        Ok(false) => {
-            machine.push(EventKind::StepSkipped { path: job.path });
-            return Ok(Performed::Skipped);
-        }
-        Err(failure) => job.prepared = Err(failure),
-    }
-    let (flowing, tally) = attempts(strand, frame, &mut job).await;
-    match &flowing {
-        Ok(Exit::Yield(value)) => undo::hold(strand, frame, step, &job.path, value),
-        Ok(Exit::Next) => undo::hold(strand, frame, step, &job.path, &Value::Null),
-        _ => {}
-    }
-    match (&step.guard, flowing) {
-        (Some(Guard::Catch { catch, finally }), flowing) => {
-            let (catch, finally) = (catch.as_ref(), finally.as_ref());
-            Box::pin(caught(strand, frame, flowing, catch, finally, Ending { path: job.path, tally })).await
-        }
-        (guard, Ok(exit)) => {
-            let (performed, result) = match exit {
-                Exit::Yield(value) if guard.is_some() => split(guard::success(value)),
-                Exit::Next if guard.is_some() => split(guard::success(Value::Null)),
-                Exit::Yield(value) => split(value),
-                Exit::Next => split(Value::Null),
-                left => (Performed::Left(left), Value::Null),
-            };
-            Ending { path: job.path, tally }.completed(machine, result);
-            machine.commit().await?;
-            Ok(performed)
-        }
-        (guard, Err(Stop::Failed(failure))) => {
-            Ending { path: job.path, tally }.failed(machine, &failure);
-            machine.commit().await?;
-            match (&step.otherwise, guard) {
-                (Some(otherwise), _) => Ok(Performed::Value(strand.eval(frame, otherwise)?)),
-                (None, Some(_)) => Ok(Performed::Value(guard::failure(&failure.error))),
-                (None, None) => Err(Stop::Failed(failure)),
+    async move {
+        strand.may_begin()?;
+        strand.breathe().await?;
+        let path = strand.path_of(&step.segment);
+        let mut job = Job::of_step(machine, step, path);
+        match job.prepare(strand, frame, step) {
+            Ok(true) => {}
+            Ok(false) => {
+                machine.push(EventKind::StepSkipped { path: job.path });
+                return Ok(Performed::Skipped);
             }
+            Err(failure) => job.prepared = Err(failure),
         }
-        (_, Err(Stop::Cancelled)) => {
-            Ending { path: job.path, tally }.cancelled(machine);
-            Err(Stop::Cancelled)
+        let (flowing, tally) = attempts(strand, frame, &mut job).await;
+        match &flowing {
+            Ok(Exit::Yield(value)) => undo::hold(strand, frame, step, &job.path, value),
+            Ok(Exit::Next) => undo::hold(strand, frame, step, &job.path, &Value::Null),
+            _ => {}
+        }
+        match (&step.guard, flowing) {
+            (Some(Guard::Catch { catch, finally }), flowing) => {
+                let (catch, finally) = (catch.as_ref(), finally.as_ref());
+                Box::pin(caught(strand, frame, flowing, catch, finally, Ending { path: job.path, tally })).await
+            }
+            (guard, Ok(exit)) => {
+                let (performed, result) = match exit {
+                    Exit::Yield(value) if guard.is_some() => split(guard::success(value)),
+                    Exit::Next if guard.is_some() => split(guard::success(Value::Null)),
+                    Exit::Yield(value) => split(value),
+                    Exit::Next => split(Value::Null),
+                    left => (Performed::Left(left), Value::Null),
+                };
+                Ending { path: job.path, tally }.completed(machine, result);
+                machine.commit().await?;
+                Ok(performed)
+            }
+            (guard, Err(Stop::Failed(failure))) => {
+                Ending { path: job.path, tally }.failed(machine, &failure);
+                machine.commit().await?;
+                match (&step.otherwise, guard) {
+                    (Some(otherwise), _) => Ok(Performed::Value(strand.eval(frame, otherwise)?)),
+                    (None, Some(_)) => Ok(Performed::Value(guard::failure(&failure.error))),
+                    (None, None) => Err(Stop::Failed(failure)),
+                }
+            }
+            (_, Err(Stop::Cancelled)) => {
+                Ending { path: job.path, tally }.cancelled(machine);
+                Err(Stop::Cancelled)
+            }
         }
     }
 }
@@ -295,6 +285,26 @@ impl<'m> Job<'m> {
         Ok(true)
     }
 
+    /// What the action needs for one attempt; kept for the next where there may be one.
+    ///
+    /// # Errors
+    /// Why it could not be evaluated: another attempt would fail the same way.
+    pub(super) fn take_prepared(&mut self) -> Result<Prepared, Box<Failure>> {
+        match std::mem::replace(&mut self.prepared, Ok(Prepared::Nothing)) {
+            Ok(prepared) => {
+                if self.plan.more > 0 {
+                    self.prepared = Ok(prepared.clone());
+                }
+                Ok(prepared)
+            }
+            Err(mut failure) => {
+                failure.doomed = true;
+                failure.error.step = self.path.clone();
+                Err(failure)
+            }
+        }
+    }
+
     /// Gives the idempotency key to a tool that has a parameter for it, unless the call does.
     fn give_key(&mut self, machine: &Machine<'m>) {
         let Some(param) = machine.signature(self.action).and_then(|tool| tool.annotations.key.as_ref()) else { return };
@@ -344,64 +354,5 @@ impl<'m> Machine<'m> {
             Action::Tool { tool, .. } => self.program.tools.get(*tool as usize).map(AsRef::as_ref),
             _ => None,
         }
-    }
-}
-
-impl Prepared {
-    /// Evaluates what an action needs.
-    pub(super) fn of(strand: &Strand<'_>, frame: &mut [Value], action: &Action) -> Result<Self, Box<Failure>> {
-        match action {
-            Action::Tool { shape, args, .. } => {
-                let signature = strand.machine.signature(action);
-                let mut values = Vec::with_capacity(args.len());
-                let mut given = Vec::with_capacity(args.len());
-                for (name, arg) in shape.names().zip(args) {
-                    let value = strand.eval(frame, arg)?;
-                    let param = signature.and_then(|tool| tool.find(name));
-                    // What may be left out and is null is not sent.
-                    if !value.is_null() || param.is_none_or(|param| param.required) {
-                        given.push(name);
-                        values.push(match param {
-                            Some(param) => value.without_absent(&param.ty),
-                            None => value,
-                        });
-                    }
-                }
-                if values.len() < args.len() {
-                    let given = given.into_iter().cloned().zip(values);
-                    return Ok(Prepared::Args(Value::record(given)));
-                }
-                let args = Record { shape: Arc::clone(shape), values };
-                Ok(Prepared::Args(Value::Record(Arc::new(args))))
-            }
-            Action::Flow { flow, args } => {
-                let Some(flow) = strand.machine.program.flows.get(*flow as usize) else { return Ok(Prepared::Nothing) };
-                let mut inner = vec![Value::Null; flow.slots as usize];
-                for (slot, param) in flow.params.iter().enumerate() {
-                    let value = match (args.get(slot), &param.default) {
-                        (Some(Some(arg)), _) => strand.eval(frame, arg)?,
-                        (_, Some(default)) => strand.eval(&mut inner, default)?,
-                        _ => Value::Null,
-                    };
-                    set(&mut inner, slot as u32, value);
-                }
-                Ok(Prepared::Frame(inner))
-            }
-            Action::For(it) => strand.items(frame, &it.list).map(Prepared::Items),
-            Action::ParallelFor(it) => strand.items(frame, &it.list).map(Prepared::Items),
-            _ => Ok(Prepared::Nothing),
-        }
-    }
-
-    pub(super) fn into_frame(self) -> Vec<Value> {
-        if let Prepared::Frame(frame) = self { frame } else { Vec::new() }
-    }
-
-    pub(super) fn into_items(self) -> Arc<Vec<Value>> {
-        if let Prepared::Items(items) = self { items } else { Arc::default() }
-    }
-
-    pub(super) fn into_args(self) -> Value {
-        if let Prepared::Args(args) = self { args } else { Value::Null }
     }
 }

@@ -7,8 +7,9 @@ use futures::future::BoxFuture;
 
 use crate::program::{Step, Undo};
 use crate::run::event::EventKind;
+use crate::run::exec::prepared::Prepared;
 use crate::run::exec::retry::attempts;
-use crate::run::exec::step::{Job, Prepared};
+use crate::run::exec::step::Job;
 use crate::run::exec::{Failure, Stop, Strand, path, set};
 use crate::run::scope::Scope;
 use crate::types::Text;

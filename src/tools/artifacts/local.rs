@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use url::Url;
 
@@ -31,6 +32,12 @@ impl LocalArtifacts {
     pub fn max_bytes(mut self, max_bytes: usize) -> Self {
         self.max_bytes = max_bytes;
         self
+    }
+
+    /// As [`Artifacts::store`], for bytes that are needed elsewhere too.
+    pub(super) async fn store_bytes(&self, bytes: Bytes, mime_type: &str) -> Result<Artifact, ToolError> {
+        let (store, mime_type) = (self.clone(), mime_type.to_owned());
+        on_a_thread(move || store.keep(&bytes, &mime_type)).await
     }
 
     fn keep(&self, bytes: &[u8], claimed: &str) -> Result<Artifact, ToolError> {
@@ -89,8 +96,7 @@ impl Artifacts for LocalArtifacts {
         mime_type: &'a str,
         _name: &'a str,
     ) -> BoxFuture<'a, Result<Artifact, ToolError>> {
-        let (store, mime_type) = (self.clone(), mime_type.to_owned());
-        Box::pin(on_a_thread(move || store.keep(&bytes, &mime_type)))
+        Box::pin(self.store_bytes(bytes.into(), mime_type))
     }
 
     fn load<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, ToolError>> {

@@ -2,7 +2,9 @@
 //! here. `flowc check` is complete with it alone; the reference `docs/reference/tools.md` is generated from it.
 
 mod browser;
+mod cloudinary;
 mod http;
+mod human;
 mod llm;
 mod memory;
 mod search;
@@ -37,8 +39,11 @@ pub fn namespaces() -> &'static [Namespace] {
             llm::namespace(),
             search::namespace(),
             browser::namespace(),
+            cloudinary::namespace(),
             memory::namespace(),
             vercel::namespace(),
+            human::human(),
+            human::signal(),
         ]
     });
     &ALL

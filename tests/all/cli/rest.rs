@@ -101,9 +101,54 @@ fn a_plan_says_what_a_flow_may_do() {
 }
 
 #[test]
-fn the_demo_reads_its_site_and_prints_the_comparison() {
-    let demo = Bench::new().flowc(&["demo"]).exits(0);
-    for text in ["Title", "Words"] {
-        assert!(demo.out.contains(text), "`{text}` is not in {}", demo.out);
-    }
+fn the_demo_runs_the_example_flows_for_real() {
+    let demo = Bench::new().flowc(&["demo", "--json", "multi_scrape", "web_research", "deployment_check"]).exits(0);
+    let results: serde_json::Value = serde_json::from_str(&demo.out).unwrap();
+    let compared = &results["multi_scrape"];
+    assert_eq!(compared["rows"].as_array().unwrap().len(), 6);
+    assert_eq!(compared["rows"][0]["title"], "The mills that ran on the moon");
+    assert_eq!(compared["unreadable"].as_array().unwrap().len(), 2);
+    let research = &results["web_research"];
+    assert_eq!((&research["status"], &research["memory_saved"]), (&"completed".into(), &true.into()));
+    assert!(research["summary"].as_str().unwrap().contains("tide mills"), "{research}");
+    assert!(research["key_points"][0]["source"].as_str().unwrap().ends_with("/articles/tide-mills.html"), "{research}");
+    let deployment = &results["deployment_check"];
+    assert_eq!((&deployment["state"], &deployment["healthy"]), (&"ERROR".into(), &false.into()));
+    assert!(deployment["report"].as_str().unwrap().contains("Can't resolve '@estuary/tide-table'"), "{deployment}");
+    // Plain calls show the same as a table and text.
+    let shown = Bench::new().flowc(&["demo", "multi_scrape"]).exits(0);
+    assert!(shown.out.contains("Title") && shown.out.contains("The longest:"), "{}", shown.out);
+}
+
+const ASKED: &str = "/// Greets.\n@trigger(\"greet {name}\")\nflow greet(name: string, times: int) -> string {\n    return \
+                     \"Hello {{name}} {{times}}\"\n}\n";
+
+#[test]
+fn a_request_finds_its_flow() {
+    let bench = Bench::with("greet.flow", ASKED);
+    let routed = bench.flowc(&["route", "Please greet Ada!"]).exits(0);
+    assert_eq!(
+        routed.out,
+        "`greet`: the request fits its trigger \"greet {name}\", but does not say `times`\n{\n  \"name\": \"Ada\"\n}\n"
+    );
+    let json = bench.flowc(&["route", "greet Ada", "greet.flow", "--json"]).exits(0);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&json["flow"], &json["missing"]), (&"greet".into(), &serde_json::json!(["times"])));
+    let lost = bench.flowc(&["route", "boil an egg"]).exits(1);
+    assert_eq!(lost.out, "no workflow has a trigger like that\n");
+}
+
+#[test]
+fn a_model_is_told_what_there_is() {
+    let bench = Bench::with("greet.flow", ASKED);
+    let prompt = bench.flowc(&["prompt"]).exits(0);
+    assert!(prompt.out.contains("- `greet(name: string, times: int) -> string`: Greets."), "{}", prompt.out);
+    assert!(prompt.out.contains("- `web.scrape("), "what is provided is told: {}", prompt.out);
+    assert!(!prompt.out.contains("`llm.complete("), "what nothing provides is not: {}", prompt.out);
+    let tools = bench.flowc(&["prompt", "--tools", "anthropic", "--only", "web"]).exits(0);
+    let tools: Vec<serde_json::Value> = serde_json::from_str(&tools.out).unwrap();
+    let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["greet", "web__scrape"]);
+    bench.flowc(&["prompt", "--only", "wbe"]).exits(2).says(&["there is no namespace `wbe`"]);
+    bench.file("other.flow", ASKED).flowc(&["prompt"]).exits(2).says(&["`greet` is in `greet.flow` already"]);
 }

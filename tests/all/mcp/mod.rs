@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use flowc::project::Project;
-use flowc::run::{Artifact, Artifacts, NoSecrets, Report, Tool, ToolContext, ToolError, Usage};
+use flowc::run::{Artifact, Artifacts, NoDesk, NoSecrets, Report, Tool, ToolContext, ToolError, Usage};
 use flowc::tools::listed::Remote;
 use flowc::tools::mcp::{McpServer, McpSettings, Reach};
 use flowc::value::Value;
@@ -95,6 +95,7 @@ async fn invoke(tool: &dyn Tool, args: Json, heard: &Heard) -> Result<Json, Tool
         report: heard,
         secrets: &NoSecrets,
         artifacts: &Counted,
+        desk: &NoDesk,
     };
     let result = tool.call(args, context).await?;
     Ok((&result.conform(&signature.result).unwrap_or_else(|misfit| panic!("{}: {misfit}", signature.name))).into())

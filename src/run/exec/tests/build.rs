@@ -133,23 +133,7 @@ pub(super) fn call(tool: u32, arg: Expr) -> Action {
 }
 
 pub(super) fn step(name: &str, action: Action) -> Step {
-    Step {
-        span: Span::default(),
-        segment: name.into(),
-        name: Some(name.into()),
-        title: None,
-        slot: None,
-        when: None,
-        action,
-        result: Type::Json,
-        checked: false,
-        retry: None,
-        timeout: None,
-        otherwise: None,
-        undo: None,
-        key: None,
-        guard: None,
-    }
+    Step { name: Some(name.into()), ..Step::new(name, action, Type::Json, Span::default()) }
 }
 
 impl Step {

@@ -1,0 +1,91 @@
+//! `flowc mcp`: flows as the tools of an MCP server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use super::host;
+use super::output::{Status, err, misused};
+use crate::project::EngineOptions;
+use crate::server::{HttpOptions, McpServer};
+
+/// Serve flows as the tools of an MCP server, over standard input and output or HTTP.
+///
+/// Every flow is a tool with the schemas of its parameters and result. `flow_check` and `flow_run` take scripts that the
+/// client writes.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Files and folders with the flows
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// Serve HTTP at this address (`127.0.0.1:8080`; port 0 is any), at the path `/mcp`
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<SocketAddr>,
+    /// The environment variable with the token that HTTP clients must send
+    #[arg(long, value_name = "VARIABLE", requires = "http")]
+    token_env: Option<String>,
+    /// A name under which HTTP clients reach this machine
+    #[arg(long, value_name = "NAME", requires = "http")]
+    host: Vec<String>,
+    /// Serve the flows only: no scripts of the client's own
+    #[arg(long)]
+    no_scripts: bool,
+    /// Let flows reach addresses of private networks and of this machine
+    #[arg(long)]
+    allow_private: bool,
+}
+
+pub(super) fn mcp(args: Args) -> Status {
+    let options = EngineOptions { allow_private: args.allow_private, ..EngineOptions::default() };
+    let orchestrator = match host::orchestrator(&args.paths, options) {
+        Ok(orchestrator) => orchestrator,
+        Err(status) => return status,
+    };
+    let server = McpServer::new(orchestrator, !args.no_scripts);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => return misused(why),
+    };
+    let served = runtime.block_on(async {
+        match args.http {
+            None => server.serve_stdio().await,
+            Some(address) => serve_http(server, address, args.token_env.as_deref(), args.host).await,
+        }
+    });
+    // A thread that reads standard input cannot be stopped; it is not waited for.
+    runtime.shutdown_background();
+    match served {
+        Ok(()) => Status::Fine,
+        Err(why) => misused(why),
+    }
+}
+
+async fn serve_http(
+    server: McpServer,
+    address: SocketAddr,
+    token_env: Option<&str>,
+    hosts: Vec<String>,
+) -> Result<(), String> {
+    #[allow(clippy::disallowed_methods, reason = "the flag names the variable")]
+    let token = match token_env {
+        None => None,
+        Some(name) => match std::env::var(name) {
+            Ok(token) if !token.trim().is_empty() => Some(token.trim().to_owned()),
+            _ => return Err(format!("the environment variable `{name}` holds no token")),
+        },
+    };
+    let options = HttpOptions { token, hosts };
+    McpServer::may_listen(address, &options)?;
+    let unable = |why: std::io::Error| format!("`{address}` cannot be listened on: {why}");
+    let listener = tokio::net::TcpListener::bind(address).await.map_err(unable)?;
+    let bound = listener.local_addr().map_err(unable)?;
+    err(format_args!("MCP server at http://{bound}/mcp"));
+    let stop = CancellationToken::new();
+    let router = server.router(options, stop.clone());
+    let ended = async move {
+        let _ = tokio::signal::ctrl_c().await;
+        stop.cancel();
+    };
+    axum::serve(listener, router).with_graceful_shutdown(ended).await.map_err(unable)
+}
