@@ -59,3 +59,5 @@ mod tools;
 mod tools_reference;
 #[path = "all/trees.rs"]
 mod trees;
+#[path = "all/waiting.rs"]
+mod waiting;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::{Args as _, CommandFactory, FromArgMatches, ValueEnum};
 use futures::StreamExt;
 
+use super::ask::Asker;
 use super::input::{self, Given};
 use super::output::{Status, err, misused, out, paint};
 use super::progress::{FRAME, Progress};
@@ -293,6 +294,7 @@ async fn follow(run: &Run, progress: &mut Progress, events: Option<Events>) {
     let mut interrupts = Interrupts::listen();
     let mut frames = tokio::time::interval(FRAME);
     frames.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut asker = Asker::new();
     let mut asked = false;
     loop {
         tokio::select! {
@@ -312,7 +314,9 @@ async fn follow(run: &Run, progress: &mut Progress, events: Option<Events>) {
                     out(serde_json::to_string(&*event).unwrap_or_default());
                 }
                 progress.event(&event);
+                asker.event(&event, run, progress);
             }
+            line = asker.line() => asker.take(line.as_deref(), run, progress),
             _ = frames.tick(), if progress.live() => progress.frame(),
         }
     }

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Response, StatusCode};
-use flowc::run::{NoArtifacts, NoSecrets, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage};
+use flowc::run::{NoArtifacts, NoDesk, NoSecrets, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage};
 use flowc::tools::http::{AllowPrivate, Allowed, Http, HttpClient, HttpConfig, Lookup, MAX_REDIRECTS};
 use flowc::tools::web::WebScrape;
 use flowc::value::{ErrorKind, Value};
@@ -35,6 +35,7 @@ fn context(secrets: &dyn Secrets) -> ToolContext<'_> {
         report: &Quiet,
         secrets,
         artifacts: &NoArtifacts,
+        desk: &NoDesk,
     }
 }
 
