@@ -59,6 +59,8 @@ pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod compile;
+#[cfg(feature = "cli")]
+pub mod demo;
 pub mod diagnostic;
 pub mod format;
 pub mod orchestrator;

@@ -1,137 +1,194 @@
-//! `flowc demo`: serves a small site on this machine and compares its pages, of which one fails and one never answers.
+//! `flowc demo`: runs the example flows in a small world on this machine, where pages fail, builds break and no account is
+//! needed.
 
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use serde_json::{Map, Value as Json, json};
 
 use super::markdown;
 use super::output::{Status, columns, err, misused, out, out_raw, paint, paint_out};
 use super::progress::Progress;
 use super::{report, run};
 use crate::compile::compile;
+use crate::demo::{Demo, KEY};
 use crate::program::Program;
-use crate::project::DemoSite;
-use crate::run::{Engine, Limits, RunError};
+use crate::project::{Config, EngineOptions, Project};
+use crate::run::Engine;
 use crate::source::{NoLoader, SourceFile};
-use crate::tools::http::{AllowPrivate, HttpClient, HttpConfig, Lookup};
-use crate::tools::standard;
-use crate::tools::web::WebScrape;
 use crate::value::Value;
 
-/// Run the example `multi_scrape` on a small site that is served by this command itself.
+/// Run the example flows, without accounts or a network.
+///
+/// Their pages, search, deployments and model are served by this command itself, on this machine only; the model quotes
+/// what it is given.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// Print the result as JSON instead of a table
+    /// Only these flows
+    #[arg(value_name = "FLOW", value_parser = STORIES.map(|story| story.flow))]
+    flows: Vec<String>,
+    /// Print the results as JSON, by flow
     #[arg(long)]
     json: bool,
 }
 
-const FLOW: &str = "multi_scrape";
-const SOURCE: &str = include_str!("../../examples/multi_scrape.flow");
+/// An example flow, and how it is shown.
+struct Story {
+    flow: &'static str,
+    source: &'static str,
+    about: &'static str,
+    input: fn(&Demo) -> Json,
+    /// The longest that an attempt may take, where nobody wants to sit through what the flow allows.
+    patience: Option<Duration>,
+    show: fn(&Value) -> String,
+}
 
-/// The script waits 20 seconds for a page. Nobody wants to sit through that three times.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const STORIES: [Story; 3] = [
+    Story {
+        flow: "multi_scrape",
+        source: include_str!("../../examples/multi_scrape.flow"),
+        about: "compares the pages of a small site: one has moved, one fails, one never answers",
+        input: |demo| json!({ "urls": demo.compared() }),
+        // The script waits 20 seconds for a page, three times.
+        patience: Some(Duration::from_millis(1500)),
+        show: comparison,
+    },
+    Story {
+        flow: "web_research",
+        source: include_str!("../../examples/web_research.flow"),
+        about: "searches, reads what it finds, sums it up and remembers it",
+        input: |_| json!({ "query": "how tide mills work", "num_sources": 2 }),
+        patience: None,
+        show: research,
+    },
+    Story {
+        flow: "deployment_check",
+        source: include_str!("../../examples/deployment_check.flow"),
+        about: "looks at a project's newest deployment and explains what is wrong with it",
+        input: |_| json!({ "project": "tide-shop" }),
+        patience: None,
+        show: deployment,
+    },
+];
 
 pub(super) fn demo(args: &Args) -> Status {
-    let engine = match engine() {
-        Ok(engine) => engine,
-        Err(why) => return misused(why),
+    let wanted = |story: &&Story| args.flows.is_empty() || args.flows.iter().any(|flow| flow == story.flow);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => return misused(format_args!("the demo cannot start: {why}")),
     };
-    let source = SourceFile::new("examples/multi_scrape.flow", SOURCE);
-    let program = match compile(source, &standard::catalog(), &NoLoader) {
-        Ok(program) => Arc::new(program),
-        Err(found) => {
-            report::diagnostics(&found.list, &found.sources, report::Format::Human);
-            return Status::Failed;
+    runtime.block_on(async {
+        let folder = match tempfile::Builder::new().prefix("flowc-demo-").tempdir() {
+            Ok(folder) => folder,
+            Err(why) => return misused(format_args!("the demo has no folder to work in: {why}")),
+        };
+        let (demo, project) = match world(folder.path()).await {
+            Ok(world) => world,
+            Err(why) => return misused(why),
+        };
+        let mut results = Map::new();
+        let mut status = Status::Fine;
+        for story in STORIES.iter().filter(wanted) {
+            match tell(story, &demo, &project).await {
+                Ok(value) if args.json => {
+                    results.insert(story.flow.to_owned(), Json::from(&value));
+                }
+                Ok(value) => out_raw((story.show)(&value)),
+                Err(Status::Interrupted) => return Status::Interrupted,
+                Err(failed) => status = failed,
+            }
         }
-    };
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(compare(&engine, &program, args)),
-        Err(why) => misused(format_args!("the demo cannot start: {why}")),
-    }
+        if args.json {
+            out(report::pretty(&Json::Object(results)));
+        }
+        status
+    })
 }
 
-/// An engine that reads pages of this machine, whatever host they seem to stand on.
-fn engine() -> Result<Engine, String> {
-    let config = HttpConfig { allow_private: AllowPrivate::All, lookup: Arc::new(Here), ..HttpConfig::default() };
-    let scrape = WebScrape::new(&Arc::new(HttpClient::new(config))).ok_or("there is no `web.scrape`")?;
-    let limits = Limits { longest_timeout: Some(PATIENCE), ..Limits::default() };
-    Engine::builder().tool(scrape).limits(limits).build().map_err(|why| why.to_string())
+/// The world, and a project in which it provides every tool.
+async fn world(folder: &std::path::Path) -> Result<(Demo, Project), String> {
+    let demo = Demo::start().await.map_err(|why| format!("the demo's site cannot be served: {why}"))?;
+    std::fs::write(folder.join("key"), KEY).map_err(|why| format!("the demo's folder cannot be written: {why}"))?;
+    let config =
+        Config::parse(SourceFile::new("demo/flow.toml", demo.settings())).map_err(|wrong| wrong.to_string())?;
+    Ok((demo, Project::with_config(folder, config)))
 }
 
-/// Every host is this machine. So each page of the one site can stand on a host of its own, as pages do that are worth
-/// comparing.
-struct Here;
-
-impl Lookup for Here {
-    fn lookup(&self, _host: String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> {
-        Box::pin(async { Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]) })
-    }
-}
-
-/// `http://127.0.0.1:8000/shop/kettle.html` on a host of its own: `http://shop.example:8000/shop/kettle.html`.
-fn on_own_host(url: &str, site: &DemoSite) -> String {
-    let path = url.strip_prefix(&format!("http://{}", site.address)).unwrap_or_default();
-    let host = path.trim_start_matches('/').split('/').next().unwrap_or("site");
-    format!("http://{host}.example:{}{path}", site.address.port())
-}
-
-async fn compare(engine: &Engine, program: &Arc<Program>, args: &Args) -> Status {
-    let site = match DemoSite::start().await {
-        Ok(site) => site,
-        Err(why) => return misused(format_args!("the demo's site cannot be served: {why}")),
-    };
-    err(format_args!("Comparing {} pages of a small site on http://{}:", site.urls.len(), site.address));
-    err(paint().dim().apply_to("one has moved, one fails, one never answers (see examples/multi_scrape.flow)"));
+/// Runs a flow and shows it at work.
+async fn tell(story: &Story, demo: &Demo, project: &Project) -> Result<Value, Status> {
+    let options = EngineOptions { longest_timeout: story.patience, ..EngineOptions::default() };
+    let engine = project.engine_builder(options).build().map_err(misused)?;
+    let program = program(story, &engine)?;
+    let input = (story.input)(demo);
+    err(format_args!("{} {}", paint().bold().apply_to(story.flow), story.about));
+    err(paint().dim().apply_to(format_args!("examples/{}.flow with {}", story.flow, brief(&input))));
     err("");
-    let urls: Vec<String> = site.urls.iter().map(|url| on_own_host(url, &site)).collect();
-    let input = serde_json::json!({ "urls": urls });
-    let run = match engine.start(program, FLOW, input) {
-        Ok(run) => run,
-        Err(why) => return misused(why),
-    };
-    let Some(flow) = program.flow(FLOW) else { return Status::Failed };
+    let started = engine.start(&program, story.flow, input).map_err(misused)?;
+    let Some(flow) = program.flow(story.flow) else { return Err(Status::Failed) };
     let mut progress = Progress::new(flow, true);
-    run::follow_run(&run, &mut progress).await;
-    let end = run.value().await;
+    run::follow_run(&started, &mut progress).await;
+    let end = started.value().await;
     progress.finish();
     err("");
-    conclude(end, &progress, program, args.json)
+    end.map_err(|error| run::failed(&error, &progress, &program))
 }
 
-fn conclude(end: Result<Value, RunError>, progress: &Progress, program: &Program, json: bool) -> Status {
-    let value = match end {
-        Ok(value) => value,
-        Err(error) => {
-            return run::failed(&error, progress, program);
-        }
-    };
-    if json {
-        out(report::pretty(&serde_json::Value::from(&value)));
-    } else {
-        show(&value);
-    }
-    Status::Fine
+fn program(story: &Story, engine: &Engine) -> Result<Arc<Program>, Status> {
+    let source = SourceFile::new(format!("examples/{}.flow", story.flow), story.source);
+    compile(source, engine.catalog(), &NoLoader).map(Arc::new).map_err(|found| {
+        report::diagnostics(&found.list, &found.sources, report::Format::Human);
+        Status::Failed
+    })
+}
+
+/// An input in a line.
+fn brief(input: &Json) -> String {
+    console::truncate_str(&input.to_string(), columns().saturating_sub(40), "…").into_owned()
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_list).unwrap_or_default()
+}
+
+fn drawn(page: &str) -> String {
+    format!("{}\n", markdown::draw(page, columns(), &paint_out()))
 }
 
 /// The comparison, as the flow's own Markdown table, and what could not be read.
-fn show(value: &Value) {
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    if let Some(table) = markdown::table(&text(value.get("table")), columns()) {
-        out(table);
-    }
-    let list = |name: &str| value.get(name).and_then(Value::as_list).unwrap_or_default();
-    let mut page = format!("\n**The longest:** {}\n", text(value.get("longest")));
-    let headings: Vec<&str> = list("common_headings").iter().filter_map(Value::as_str).collect();
+fn comparison(value: &Value) -> String {
+    let table = markdown::table(text(value, "table"), columns()).map(|table| format!("{table}\n")).unwrap_or_default();
+    let mut page = format!("\n**The longest:** {}\n", text(value, "longest"));
+    let headings: Vec<&str> = list(value, "common_headings").iter().filter_map(Value::as_str).collect();
     if !headings.is_empty() {
         let _ = writeln!(page, "\n**Headings that several have:** {}", headings.join(", "));
     }
     page.push_str("\n**Not read:**\n\n");
-    for failed in list("unreadable") {
-        let _ = writeln!(page, "- {}: {}", text(failed.get("url")), text(failed.get("reason")));
+    for failed in list(value, "unreadable") {
+        let _ = writeln!(page, "- {}: {}", text(failed, "url"), text(failed, "reason"));
     }
-    out_raw(markdown::draw(&page, columns(), &paint_out()));
+    format!("{table}{}", drawn(&page))
+}
+
+fn research(value: &Value) -> String {
+    let mut page = format!("{}\n\n**Key points:**\n\n", text(value, "summary"));
+    for point in list(value, "key_points") {
+        let _ = writeln!(page, "- {} ({})", text(point, "point"), text(point, "source"));
+    }
+    if value.get("memory_saved").and_then(Value::as_bool) == Some(true) {
+        page.push_str("\nThe findings were remembered.\n");
+    }
+    drawn(&page)
+}
+
+fn deployment(value: &Value) -> String {
+    let mut page = format!("{}\n\n**Problems in the log:**\n\n", text(value, "report").trim());
+    for problem in list(value, "problems").iter().filter_map(Value::as_str) {
+        let _ = writeln!(page, "- `{problem}`");
+    }
+    drawn(&page)
 }

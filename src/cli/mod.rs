@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 all is well, 1 errors were found or the run failed, 2 used wrongly, 130 ended by Ctrl-C.
 
+mod ask;
 mod check;
 mod completions;
 mod demo;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::{Args as _, CommandFactory, FromArgMatches, ValueEnum};
 use futures::StreamExt;
 
+use super::ask::Asker;
 use super::input::{self, Given};
 use super::output::{Status, err, misused, out, paint};
 use super::progress::{FRAME, Progress};
@@ -13,9 +14,10 @@ use super::report;
 use super::{files, host};
 use crate::compile::compile;
 use crate::program::{Flow, Program};
-use crate::project::EngineOptions;
+use crate::project::{EngineOptions, Project};
 use crate::run::{Engine, FieldError, InputError, Run, RunError, StartError};
 use crate::source::{DiskLoader, SourceFile};
+use crate::tools::mcp;
 use crate::value::{ErrorKind, Value};
 
 /// Run a flow of a file.
@@ -82,6 +84,7 @@ struct Job {
     program: Arc<Program>,
     flow: String,
     engine: Engine,
+    project: Project,
     options: Options,
 }
 
@@ -96,9 +99,13 @@ pub(super) fn run(args: Args) -> Status {
     // Options that stand behind FILE are not known yet; the engine only needs to know about private networks.
     let private = args.options.allow_private || args.rest.iter().any(|arg| arg == "--allow-private");
     let options = EngineOptions { allow_private: private, ..EngineOptions::default() };
-    let engine = match host::engine(&file, options) {
-        Ok(engine) => engine,
+    let project = match host::project(&file) {
+        Ok(project) => project,
         Err(status) => return status,
+    };
+    let engine = match project.engine_builder(options).build() {
+        Ok(engine) => engine,
+        Err(why) => return misused(why),
     };
     let program = match compile(file.clone(), engine.catalog(), &DiskLoader) {
         Ok(program) => Arc::new(program),
@@ -112,7 +119,7 @@ pub(super) fn run(args: Args) -> Status {
             return Status::Failed;
         }
     };
-    match settle(&program, &file, args.options, args.rest, engine) {
+    match settle(&program, &file, args.options, args.rest, (engine, project)) {
         Ok((job, input)) => start(job, input),
         Err(status) => status,
     }
@@ -124,7 +131,7 @@ fn settle(
     file: &SourceFile,
     before: Options,
     mut rest: Vec<String>,
-    engine: Engine,
+    (engine, project): (Engine, Project),
 ) -> Result<(Job, Value), Status> {
     let named = rest.first().filter(|first| !first.starts_with('-')).cloned();
     if named.is_some() {
@@ -151,7 +158,7 @@ fn settle(
         return Err(unfit(&error, file, &options));
     }
     let input = Value::from(serde_json::Value::Object(given.fields));
-    Ok((Job { program: Arc::clone(program), flow: flow.name.to_string(), engine, options }, input))
+    Ok((Job { program: Arc::clone(program), flow: flow.name.to_string(), engine, project, options }, input))
 }
 
 /// The flow as a command: its parameters, then the flags of `run`.
@@ -256,18 +263,18 @@ fn unfit(error: &StartError, file: &SourceFile, options: &Options) -> Status {
 }
 
 fn start(job: Job, input: Value) -> Status {
-    // One thread is enough for any number of steps that wait; more would only cost the start.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return misused(format_args!("the run cannot start: {why}")),
-    };
-    let status = runtime.block_on(watch(job, input));
-    // What the tools left to other threads (looking up a host's name) is not waited for.
-    runtime.shutdown_background();
-    status
+    let done = host::block_on(async {
+        let status = match host::verify(&job.project, &job.program.tools).await {
+            Ok(()) => watch(&job, input).await,
+            Err(status) => status,
+        };
+        job.project.close().await;
+        status
+    });
+    done.unwrap_or_else(|status| status)
 }
 
-async fn watch(job: Job, input: Value) -> Status {
+async fn watch(job: &Job, input: Value) -> Status {
     let run = match job.engine.start(&job.program, &job.flow, input) {
         Ok(run) => run,
         Err(error) => {
@@ -280,7 +287,7 @@ async fn watch(job: Job, input: Value) -> Status {
     follow(&run, &mut progress, job.options.events).await;
     let end = run.value().await;
     progress.finish();
-    conclude(end, &progress, &job)
+    conclude(end, &progress, job)
 }
 
 /// Shows the run until its end. The first Ctrl-C asks it to end, the second ends the process at once.
@@ -293,6 +300,7 @@ async fn follow(run: &Run, progress: &mut Progress, events: Option<Events>) {
     let mut interrupts = Interrupts::listen();
     let mut frames = tokio::time::interval(FRAME);
     frames.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut asker = Asker::new();
     let mut asked = false;
     loop {
         tokio::select! {
@@ -300,6 +308,7 @@ async fn follow(run: &Run, progress: &mut Progress, events: Option<Events>) {
             () = interrupts.next() => {
                 if asked {
                     progress.clear();
+                    mcp::kill_all();
                     std::process::exit(i32::from(Status::Interrupted.code()));
                 }
                 asked = true;
@@ -312,7 +321,9 @@ async fn follow(run: &Run, progress: &mut Progress, events: Option<Events>) {
                     out(serde_json::to_string(&*event).unwrap_or_default());
                 }
                 progress.event(&event);
+                asker.event(&event, run, progress);
             }
+            line = asker.line() => asker.take(line.as_deref(), run, progress),
             _ = frames.tick(), if progress.live() => progress.frame(),
         }
     }

@@ -60,7 +60,9 @@ impl Orchestrator {
 
 fn of_workflow(workflow: &Workflow, dialect: Dialect) -> Json {
     let flow = workflow.flow();
-    let mut doc = flow.doc.trim().to_owned();
+    // Some clients refuse a tool without a description.
+    let mut doc =
+        if flow.doc.trim().is_empty() { format!("The flow `{}`.", flow.name) } else { flow.doc.trim().to_owned() };
     if let Some(trigger) = flow.triggers.first() {
         doc.push_str(&format!("\nFor requests like: {trigger}"));
     }

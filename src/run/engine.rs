@@ -14,6 +14,7 @@ use crate::run::clock::{Sleep, TokioClock, random_u64};
 use crate::run::event::{EventKind, RunError};
 use crate::run::exec::{Machine, Stop, millis_between, panic_text, run_flow};
 use crate::run::handle::{self, Run};
+use crate::run::inbox::Inbox;
 use crate::run::input::{Arguments, arguments};
 use crate::run::journal::Log;
 use crate::run::limits::Limits;
@@ -118,7 +119,7 @@ impl Started {
         let steps = facts.map_or(0, |facts| facts.steps);
         let id = run_id(engine.shared.clock.now());
         let log = Log::new(id.clone(), engine.shared.journal.clone());
-        let run = Arc::new(handle::Shared { id, log, cancel: CancellationToken::new() });
+        let run = Arc::new(handle::Shared { id, log, cancel: CancellationToken::new(), inbox: Inbox::default() });
         let (engine, program) = (Arc::clone(&engine.shared), Arc::clone(program));
         Ok(Self { engine, program, bound, run, flow: index, steps, arguments })
     }

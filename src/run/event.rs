@@ -133,8 +133,12 @@ pub enum EventKind {
     RunWaiting {
         /// The waiting step's path.
         path: Text,
-        /// What for.
+        /// What for, in a few words.
         reason: Text,
+        /// What for, as data: `kind` is `answer`, `approval` or `signal`; `question` with its `details`, or the signal's
+        /// `name`; and the JSON `schema` of what is wanted.
+        #[serde(with = "plain", default = "nothing", skip_serializing_if = "Value::is_null")]
+        request: Value,
     },
     /// The run came to its end.
     #[serde(rename = "run.completed")]
@@ -289,6 +293,10 @@ impl RunError {
             ("details", self.details.clone()),
         ])
     }
+}
+
+fn nothing() -> Value {
+    Value::Null
 }
 
 /// Values in events: plain JSON, read back as JSON and then made to fit the step's type.

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::run::event::{Event, EventKind, RunError};
+use crate::run::inbox::{AnswerError, Inbox, Waiting};
 use crate::run::journal::Log;
 use crate::types::Text;
 use crate::value::{ErrorKind, Value};
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) id: Text,
     pub(crate) log: Log,
     pub(crate) cancel: CancellationToken,
+    pub(crate) inbox: Inbox,
 }
 
 impl Run {
@@ -56,6 +58,37 @@ impl Run {
         self.shared.cancel.cancel();
     }
 
+    /// The steps that wait for an answer or a signal, in the order they began to.
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.shared.inbox.waiting()
+    }
+
+    /// Answers the step of this path, which waits; the run goes on. What a person is asked and what it has to fit is in
+    /// the `run.waiting` event, and in [`Run::waiting`].
+    ///
+    /// # Errors
+    /// The step does not wait, or the answer does not fit what is wanted: then it waits on.
+    pub fn answer(&self, path: &str, value: impl Into<Value>) -> Result<(), AnswerError> {
+        self.shared.open()?.inbox.answer(path, value.into())
+    }
+
+    /// Makes the step of this path, which waits, fail with kind `denied`.
+    ///
+    /// # Errors
+    /// The step does not wait.
+    pub fn decline(&self, path: &str, why: &str) -> Result<(), AnswerError> {
+        self.shared.open()?.inbox.decline(path, why)
+    }
+
+    /// Sends a signal. The step that has waited longest for one of this name gets it; where none waits it is kept, in
+    /// this process, for the next that does.
+    ///
+    /// # Errors
+    /// The run has ended, or the value does not fit what the waiting step wants: then it waits on.
+    pub fn signal(&self, name: &str, value: impl Into<Value>) -> Result<(), AnswerError> {
+        self.shared.open()?.inbox.signal(name, value.into())
+    }
+
     /// Whether it has ended.
     pub fn ended(&self) -> bool {
         self.shared.log.ended()
@@ -82,6 +115,13 @@ impl Run {
         let value = self.value().await?;
         serde_json::from_value(serde_json::Value::from(&value))
             .map_err(|why| RunError::new(ErrorKind::Invalid, format!("the output does not fit the type wanted: {why}")))
+    }
+}
+
+impl Shared {
+    /// Itself, as long as something may still come in.
+    fn open(&self) -> Result<&Self, AnswerError> {
+        if self.log.ended() { Err(AnswerError::Ended) } else { Ok(self) }
     }
 }
 

@@ -5,11 +5,13 @@ mod bind;
 mod budget;
 mod call;
 pub mod clock;
+pub mod desk;
 pub mod engine;
 pub mod eval;
 pub mod event;
 mod exec;
 pub mod handle;
+mod inbox;
 mod input;
 pub mod journal;
 pub mod limits;
@@ -21,9 +23,11 @@ pub mod typed;
 
 pub use artifacts::{Artifact, Artifacts, NoArtifacts};
 pub use clock::{TokioClock, VirtualClock};
+pub use desk::{Desk, NoDesk, Request, RequestKind};
 pub use engine::{BuildError, Engine, EngineBuilder, FieldError, InputError, StartError};
 pub use event::{Event, EventKind, RunError};
 pub use handle::{Events, Run};
+pub use inbox::{AnswerError, Waiting};
 pub use journal::MemoryJournal;
 pub use limits::Limits;
 pub use ports::{

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use indexmap::IndexMap;
 
 use crate::run::artifacts::Artifacts;
+use crate::run::desk::Desk;
 use crate::run::event::Event;
 use crate::types::{Catalog, Signature, Text};
 use crate::value::{ErrorKind, Value};
@@ -46,6 +47,8 @@ pub struct ToolContext<'a> {
     pub secrets: &'a dyn Secrets,
     /// Where what the tool makes is kept; see [`ToolContext::store`].
     pub artifacts: &'a dyn Artifacts,
+    /// Where the tool waits for what only the world outside the run can give.
+    pub desk: &'a dyn Desk,
 }
 
 impl ToolContext<'_> {

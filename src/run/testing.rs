@@ -14,6 +14,7 @@ use crate::run::engine;
 use crate::run::event::{Event, RunError};
 use crate::run::exec::{Machine, Stop, Strand, panic_text, run_block};
 use crate::run::handle;
+use crate::run::inbox::Inbox;
 use crate::run::journal::Log;
 use crate::run::limits::Limits;
 use crate::run::ports::{NoSecrets, Registry, ToolError};
@@ -85,7 +86,12 @@ pub fn run_test(program: &Arc<Program>, index: usize, limits: &Limits) -> Option
         bound: Mutex::default(),
     };
     let id = Text::new_static("test");
-    let run = handle::Shared { id: id.clone(), log: Log::new(id, None), cancel: CancellationToken::new() };
+    let run = handle::Shared {
+        id: id.clone(),
+        log: Log::new(id, None),
+        cancel: CancellationToken::new(),
+        inbox: Inbox::default(),
+    };
     let sleep: Arc<dyn crate::run::ports::Tool> = Arc::new(Sleep::new(Arc::new(clock.clone())));
     // Of all tools, only sleeping is real: in a time that is not.
     let real = |tool: &Arc<crate::types::Signature>| (tool.name == "time.sleep").then(|| Arc::clone(&sleep));

@@ -55,13 +55,14 @@ impl McpServer {
     }
 
     /// What serves clients over streamable HTTP at `/mcp`, until `stop` is cancelled. Only requests for this machine's
-    /// names or the ones in the options are answered, none that a foreign web page sends.
+    /// names or the ones in the options are answered, and none that a web page from elsewhere sends.
     pub fn router(self, options: HttpOptions, stop: CancellationToken) -> axum::Router {
-        let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-        hosts.extend(options.hosts);
+        let own = ["localhost", "127.0.0.1", "::1"];
+        // Pages of this machine may ask: a client in the browser that is being developed, an inspector.
+        let pages = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"];
         let config = StreamableHttpServerConfig::default()
-            .with_allowed_hosts(hosts)
-            .enforce_origin_validation()
+            .with_allowed_hosts(own.into_iter().map(str::to_owned).chain(options.hosts))
+            .with_allowed_origins(pages)
             .with_cancellation_token(stop);
         let service =
             StreamableHttpService::new(move || Ok(self.clone()), Arc::new(LocalSessionManager::default()), config);

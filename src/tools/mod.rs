@@ -15,6 +15,9 @@ mod endpoint;
 mod governed;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod human;
+#[cfg(feature = "mcp")]
+pub mod listed;
 #[cfg(feature = "http")]
 pub mod llm;
 #[cfg(feature = "mcp")]
@@ -43,7 +46,7 @@ pub use governed::{Gate, Governed, Rate};
 pub use setting::Setting;
 pub use unconfigured::Unconfigured;
 
-/// Every tool of the standard catalog: `http`, `web`, `time`, `random` and `log` over this client, and for each tool
+/// Every tool of the standard catalog: `http`, `web`, `time`, `random`, `log`, `human` and `signal` over this client, and for each tool
 /// that needs a provider a stand-in that says how to name one ([`Unconfigured`]).
 #[cfg(feature = "web")]
 pub fn standard_tools(client: &std::sync::Arc<http::HttpClient>) -> Vec<std::sync::Arc<dyn crate::run::Tool>> {
@@ -51,6 +54,7 @@ pub fn standard_tools(client: &std::sync::Arc<http::HttpClient>) -> Vec<std::syn
 
     let clock: Arc<dyn crate::run::Clock> = Arc::new(crate::run::TokioClock::default());
     let mut tools = system::tools(&clock);
+    tools.extend(human::tools());
     tools.extend(http::Http::tools(client));
     if let Some(scrape) = web::WebScrape::new(client) {
         tools.push(Arc::new(scrape));

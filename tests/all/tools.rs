@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Response, StatusCode};
-use flowc::run::{NoArtifacts, NoSecrets, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage};
+use flowc::run::{NoArtifacts, NoDesk, NoSecrets, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage};
 use flowc::tools::http::{AllowPrivate, Allowed, Http, HttpClient, HttpConfig, Lookup, MAX_REDIRECTS};
 use flowc::tools::web::WebScrape;
 use flowc::value::{ErrorKind, Value};
@@ -35,6 +35,7 @@ fn context(secrets: &dyn Secrets) -> ToolContext<'_> {
         report: &Quiet,
         secrets,
         artifacts: &NoArtifacts,
+        desk: &NoDesk,
     }
 }
 
@@ -397,10 +398,12 @@ async fn scraping_says_what_is_not_a_page() {
 #[cfg(feature = "cli")]
 #[tokio::test]
 async fn the_pages_of_the_demo_are_read_as_their_readers_see_them() {
-    let site = flowc::project::DemoSite::start().await.expect("the site");
+    let site = flowc::demo::Demo::start().await.expect("the site");
     let scrape = tool(open(), "web.scrape");
     let host = site.address.to_string();
-    let pages = site.urls.iter().filter(|url| !url.ends_with("/slow") && !url.ends_with("/broken"));
+    let path = |url: &String| url::Url::parse(url).expect("an address").path().to_owned();
+    let urls: Vec<String> = site.compared().iter().map(|url| format!("http://{host}{}", path(url))).collect();
+    let pages = urls.iter().filter(|url| !url.ends_with("/slow") && !url.ends_with("/broken"));
     for url in pages {
         let page = call_with(&*scrape, serde_json::json!({ "url": url }), &NoSecrets).await.expect("a page");
         let json: serde_json::Value = (&page).into();

@@ -14,8 +14,8 @@ const HEAD: &str = "\
      FLOW_UPDATE=1. -->
 
 What every flow can call without declaring it. A tool that nothing provides here is still checked; calling it fails with
-kind `denied` and says how to configure it. `http`, `web`, `time`, `random` and `log` need nothing. The others want a table
-in `flow.toml` that says with what key they are reached: [Providers](../providers.md) has one for each. The program that
+kind `denied` and says how to configure it. `http`, `web`, `time`, `random`, `log`, `human` and `signal` need nothing. The others
+want a table in `flow.toml` that says with what key they are reached: [Providers](../providers.md) has one for each. The program that
 embeds the interpreter may also register tools of the same names, or a service of yours may stand in for them:
 
 ```toml

@@ -28,6 +28,8 @@ pub(super) struct Progress {
     planned: Vec<(String, String)>,
     remark: String,
     tick: usize,
+    /// Nothing is drawn while someone types.
+    held: bool,
     shown: Shown,
 }
 
@@ -56,7 +58,7 @@ impl Progress {
         };
         let mut planned = Vec::new();
         body_steps(&flow.body, &mut planned);
-        Self { tree: Tree::default(), planned, remark: String::new(), tick: 0, shown }
+        Self { tree: Tree::default(), planned, remark: String::new(), tick: 0, held: false, shown }
     }
 
     /// Whether it is to be drawn again and again.
@@ -97,8 +99,20 @@ impl Progress {
         }
     }
 
+    /// Takes the picture away while someone is asked, and lets it come back.
+    pub(super) fn hold(&mut self, held: bool) {
+        self.held = held;
+        if let (Shown::Live(screen), true) = (&self.shown, held) {
+            screen.set_message("");
+            screen.tick();
+        }
+    }
+
     /// Draws the next picture.
     pub(super) fn frame(&mut self) {
+        if self.held {
+            return;
+        }
         self.tick += 1;
         if let Shown::Live(screen) = &self.shown {
             screen.set_message(self.picture().join("\n"));

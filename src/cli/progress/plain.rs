@@ -37,7 +37,7 @@ pub(super) fn line(event: &Event, tree: &Tree) -> Option<String> {
             format!("cancelled  {} in {}", named(path), took(duration_ms))
         }
         EventKind::Emitted { path, value } => format!("emitted    {path}: {}", value.to_json_text()),
-        EventKind::RunWaiting { path, reason } => format!("waiting    {}: {reason}", named(path)),
+        EventKind::RunWaiting { path, reason, .. } => format!("waiting    {}: {reason}", named(path)),
         EventKind::StepStarted { .. }
         | EventKind::RunCompleted { .. }
         | EventKind::RunFailed { .. }

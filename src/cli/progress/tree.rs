@@ -175,7 +175,7 @@ impl Tree {
                 self.tally.cancelled += 1;
                 self.settle(path, State::Cancelled, Some(*duration_ms), Some("cancelled".to_owned()));
             }
-            EventKind::RunWaiting { path, reason } => {
+            EventKind::RunWaiting { path, reason, .. } => {
                 self.change(path, |node| node.note = format!("waits for {reason}"));
             }
             EventKind::Emitted { .. } => {}

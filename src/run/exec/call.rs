@@ -79,6 +79,7 @@ fn begin<'a>(
         report,
         secrets: &*machine.engine.secrets,
         artifacts: &*machine.engine.artifacts,
+        desk: report,
     };
     match catch_unwind(AssertUnwindSafe(|| invoke(machine, job, tool, args, context))) {
         Ok(calling) => Ok(AssertUnwindSafe(calling).catch_unwind()),
@@ -237,9 +238,9 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// Where a tool's progress goes.
-struct Progress<'a> {
-    machine: &'a Machine<'a>,
-    path: &'a Text,
+pub(super) struct Progress<'a> {
+    pub(super) machine: &'a Machine<'a>,
+    pub(super) path: &'a Text,
     usage: Mutex<Usage>,
 }
 

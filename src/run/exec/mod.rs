@@ -7,6 +7,7 @@
 
 mod block;
 mod call;
+mod desk;
 mod evaluate;
 mod forms;
 mod guard;

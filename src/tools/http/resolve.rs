@@ -1,7 +1,7 @@
 //! Names to addresses, checked: a connection goes to exactly the addresses that passed the guard, so a name that
 //! answers differently the second time (DNS rebinding) gains nothing.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -18,12 +18,17 @@ pub trait Lookup: Send + Sync {
     fn lookup(&self, host: String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>>;
 }
 
-/// The machine's own way to look names up.
+/// The machine's own way to look names up. `localhost` and the names under it are this machine, without asking anyone
+/// (RFC 6761, section 6.3).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemLookup;
 
 impl Lookup for SystemLookup {
     fn lookup(&self, host: String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> {
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        if name.ends_with(".localhost") {
+            return Box::pin(async { Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]) });
+        }
         Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect()) })
     }
 }

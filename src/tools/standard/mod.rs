@@ -4,6 +4,7 @@
 mod browser;
 mod cloudinary;
 mod http;
+mod human;
 mod llm;
 mod memory;
 mod search;
@@ -41,6 +42,8 @@ pub fn namespaces() -> &'static [Namespace] {
             cloudinary::namespace(),
             memory::namespace(),
             vercel::namespace(),
+            human::human(),
+            human::signal(),
         ]
     });
     &ALL

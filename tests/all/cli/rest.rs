@@ -101,11 +101,23 @@ fn a_plan_says_what_a_flow_may_do() {
 }
 
 #[test]
-fn the_demo_reads_its_site_and_prints_the_comparison() {
-    let demo = Bench::new().flowc(&["demo"]).exits(0);
-    for text in ["Title", "Words"] {
-        assert!(demo.out.contains(text), "`{text}` is not in {}", demo.out);
-    }
+fn the_demo_runs_the_example_flows_for_real() {
+    let demo = Bench::new().flowc(&["demo", "--json", "multi_scrape", "web_research", "deployment_check"]).exits(0);
+    let results: serde_json::Value = serde_json::from_str(&demo.out).unwrap();
+    let compared = &results["multi_scrape"];
+    assert_eq!(compared["rows"].as_array().unwrap().len(), 6);
+    assert_eq!(compared["rows"][0]["title"], "The mills that ran on the moon");
+    assert_eq!(compared["unreadable"].as_array().unwrap().len(), 2);
+    let research = &results["web_research"];
+    assert_eq!((&research["status"], &research["memory_saved"]), (&"completed".into(), &true.into()));
+    assert!(research["summary"].as_str().unwrap().contains("tide mills"), "{research}");
+    assert!(research["key_points"][0]["source"].as_str().unwrap().ends_with("/articles/tide-mills.html"), "{research}");
+    let deployment = &results["deployment_check"];
+    assert_eq!((&deployment["state"], &deployment["healthy"]), (&"ERROR".into(), &false.into()));
+    assert!(deployment["report"].as_str().unwrap().contains("Can't resolve '@estuary/tide-table'"), "{deployment}");
+    // Plain calls show the same as a table and text.
+    let shown = Bench::new().flowc(&["demo", "multi_scrape"]).exits(0);
+    assert!(shown.out.contains("Title") && shown.out.contains("The longest:"), "{}", shown.out);
 }
 
 const ASKED: &str = "/// Greets.\n@trigger(\"greet {name}\")\nflow greet(name: string, times: int) -> string {\n    return \

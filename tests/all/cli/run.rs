@@ -218,3 +218,14 @@ fn the_second_interrupt_ends_at_once() {
 fn interrupt(process: u32) {
     assert!(std::process::Command::new("kill").args(["-INT", &process.to_string()]).status().unwrap().success());
 }
+
+#[test]
+fn questions_without_a_terminal_fail_and_say_how_they_are_answered() {
+    let flow = "flow f() -> bool { step sure = human.approve(\"Delete all?\") return sure }\n\
+                flow s() -> int { step n = signal.wait(\"paid\", into: int) else 7 return n }\n";
+    let bench = Bench::with("f.flow", flow);
+    let nobody = "nobody is here to answer: `flowc run` asks on a terminal";
+    bench.flowc(&["run", "f.flow", "f"]).exits(1).says(&["waiting    sure: approval: Delete all?", nobody]);
+    let ended = bench.flowc(&["run", "f.flow", "s"]).exits(0).says(&["failed     n in"]);
+    assert_eq!(ended.out.trim(), "7");
+}

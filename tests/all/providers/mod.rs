@@ -16,7 +16,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Response};
-use flowc::run::{NoArtifacts, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage};
+use flowc::run::{NoArtifacts, NoDesk, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage};
 use flowc::tools::http::{AllowPrivate, HttpClient, HttpConfig};
 use flowc::value::Value;
 use futures::StreamExt;
@@ -202,6 +202,7 @@ async fn call_with(
         report,
         secrets: &OneSecret,
         artifacts: &NoArtifacts,
+        desk: &NoDesk,
     };
     let result = tool.call(Value::record(args), context).await?;
     Ok(Json::from(&result.conform(&signature.result).expect("a result that fits the signature")))

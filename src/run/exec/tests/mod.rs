@@ -17,6 +17,7 @@ async fn futures_are_small() {
         id: "x".into(),
         log: crate::run::journal::Log::new("x".into(), None),
         cancel: tokio_util::sync::CancellationToken::new(),
+        inbox: crate::run::inbox::Inbox::default(),
     };
     let name = "main".into();
     let machine = super::Machine::new(&program, &[], &engine.shared, &run, &name, jiff::Timestamp::UNIX_EPOCH, None);

@@ -1,18 +1,14 @@
-//! The demo's site: real pages under `examples/site`, held in the binary and served on this machine only, with one page
-//! that fails, one that never answers, and one that has moved.
+//! The site: real pages under `examples/site`, held in the binary, with one page that fails, one that never answers, and
+//! one that has moved.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, VARY};
 use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 /// A file of the site.
 struct File {
@@ -63,43 +59,21 @@ const READ: [&str; 8] = [
     "/slow",
 ];
 
-/// The site, served for as long as this lives.
-#[derive(Debug)]
-pub struct DemoSite {
-    /// Where it is served: a port of 127.0.0.1.
-    pub address: SocketAddr,
-    /// The pages that the demo reads, failing ones included.
-    pub urls: Vec<String>,
-    server: JoinHandle<()>,
+/// The pages that the demo compares, failing ones included.
+pub(super) fn compared() -> impl Iterator<Item = &'static str> {
+    READ.into_iter()
 }
 
-impl DemoSite {
-    /// Serves the site on a free port, on the tokio runtime this is called in.
-    ///
-    /// # Errors
-    /// No port of this machine can be listened on.
-    pub async fn start() -> std::io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let router = Router::new().fallback(answer);
-        #[allow(clippy::disallowed_methods, reason = "the server lives as long as the site, which aborts it")]
-        let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::warn!("the demo's site came to an end: {error}");
-            }
-        });
-        let urls = READ.iter().map(|path| format!("http://{address}{path}")).collect();
-        Ok(Self { address, urls, server })
-    }
+/// The site's pages.
+pub(super) fn pages() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    FILES
+        .iter()
+        .filter(|file| file.mime.starts_with("text/html") && file.path != "/index.html")
+        .map(|file| (file.path, file.body))
 }
 
-impl Drop for DemoSite {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-async fn answer(uri: Uri, headers: HeaderMap) -> Response<Body> {
+/// Answers a request for a page.
+pub(super) async fn answer(uri: Uri, headers: HeaderMap) -> Response<Body> {
     match uri.path() {
         "/slow" => {
             tokio::time::sleep(Duration::from_mins(10)).await;

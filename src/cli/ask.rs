@@ -1,0 +1,189 @@
+//! The questions of a run, put to the person at the terminal, one after the other. Where there is no terminal, they
+//! fail and say how they can be answered.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, IsTerminal};
+
+use tokio::sync::mpsc;
+
+use super::output::{err, paint, watched};
+use super::progress::Progress;
+use super::report;
+use crate::run::{AnswerError, Event, EventKind, Request, RequestKind, Run, Waiting};
+use crate::types::{Text, Type};
+use crate::value::Value;
+
+/// Asks what a run wants to know.
+pub(super) struct Asker {
+    /// The paths of the steps that wait; the first is being asked.
+    open: VecDeque<Text>,
+    /// What the person types, line by line; none until the first question, and nothing where nobody is there.
+    lines: Option<mpsc::UnboundedReceiver<String>>,
+    terminal: bool,
+}
+
+impl Asker {
+    pub(super) fn new() -> Self {
+        Self { open: VecDeque::new(), lines: None, terminal: std::io::stdin().is_terminal() && watched() }
+    }
+
+    /// Takes an event: a step begins to wait, or ends.
+    pub(super) fn event(&mut self, event: &Event, run: &Run, progress: &mut Progress) {
+        match &event.kind {
+            EventKind::RunWaiting { path, .. } if self.terminal => {
+                self.open.push_back(path.clone());
+                if self.open.len() == 1 {
+                    self.ask(run, progress);
+                }
+            }
+            EventKind::RunWaiting { path, .. } => {
+                if let Some(waiting) = find(run, path) {
+                    // It may have ended by itself in the meantime, and is no longer to be answered then.
+                    let _ = run.decline(path, how(waiting.request.kind));
+                }
+            }
+            kind if kind.ends_step() => {
+                let ended = |open: &Text| Some(open.as_str()) == kind.path();
+                let asked = self.open.front().is_some_and(ended);
+                self.open.retain(|open| !ended(open));
+                if asked {
+                    self.ask(run, progress);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The next line that answers a question; waits for ever while there is none.
+    pub(super) async fn line(&mut self) -> Option<String> {
+        match &mut self.lines {
+            Some(lines) if !self.open.is_empty() => lines.recv().await,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Takes a line as the answer to the question that is asked; none is the end of all input.
+    pub(super) fn take(&mut self, line: Option<&str>, run: &Run, progress: &mut Progress) {
+        let Some(waiting) = self.open.front().and_then(|path| find(run, path)) else { return };
+        let given = match line {
+            Some(line) => read(line, &waiting.request).and_then(|value| match run.answer(&waiting.path, value) {
+                Err(error @ AnswerError::Misfit(_)) => Err(error.to_string()),
+                // It has just ended by itself: the next question comes with its last event.
+                _ => Ok(()),
+            }),
+            None => {
+                let _ = run.decline(&waiting.path, "the person at the terminal gave no answer");
+                Ok(())
+            }
+        };
+        if let Err(why) = given {
+            err(paint().red().apply_to(why));
+            self.ask(run, progress);
+        }
+    }
+
+    /// Asks the first question there is.
+    fn ask(&mut self, run: &Run, progress: &mut Progress) {
+        while let Some(path) = self.open.front() {
+            if let Some(Waiting { request, .. }) = find(run, path) {
+                progress.hold(true);
+                question(&request);
+                self.lines.get_or_insert_with(typed);
+                return;
+            }
+            self.open.pop_front();
+        }
+        progress.hold(false);
+    }
+}
+
+fn find(run: &Run, path: &str) -> Option<Waiting> {
+    run.waiting().into_iter().find(|waiting| waiting.path == path)
+}
+
+/// How a request is met where nobody can be asked.
+fn how(kind: RequestKind) -> &'static str {
+    match kind {
+        RequestKind::Answer | RequestKind::Approval => {
+            "nobody is here to answer: `flowc run` asks on a terminal, and a program that embeds the run answers with \
+             `Run::answer`"
+        }
+        RequestKind::Signal => {
+            "no signal comes in here: `flowc run` asks for its value on a terminal, and a program that embeds the run \
+             sends it with `Run::signal`"
+        }
+    }
+}
+
+fn question(request: &Request) {
+    let text = match request.kind {
+        RequestKind::Signal => format!("the run waits for the signal `{}`: what is its value?", request.text),
+        RequestKind::Answer | RequestKind::Approval => request.text.to_string(),
+    };
+    // A script's words: none of them are the terminal's commands.
+    let text: String = text.chars().filter(|c| !c.is_control() || *c == '\n').collect();
+    err(format_args!("{} {text}", paint().cyan().bold().apply_to("?")));
+    if !request.details.is_null() {
+        err(paint().dim().apply_to(report::pretty(&serde_json::Value::from(&request.details))));
+    }
+    err(paint().dim().apply_to(match (&request.kind, &request.wanted) {
+        (RequestKind::Approval, _) => "y or n".to_owned(),
+        (_, Type::String) => "a line of text".to_owned(),
+        (_, Type::Union(_) | Type::Literal(_)) => request.wanted.to_string(),
+        (_, wanted) => format!("{wanted}, as JSON"),
+    }));
+}
+
+/// A line as the value that is wanted.
+fn read(line: &str, request: &Request) -> Result<Value, String> {
+    let line = line.trim();
+    if request.kind == RequestKind::Approval {
+        return match line.to_lowercase().as_str() {
+            "y" | "yes" | "true" => Ok(Value::Bool(true)),
+            "n" | "no" | "false" => Ok(Value::Bool(false)),
+            _ => Err("answer `y` or `n`".to_owned()),
+        };
+    }
+    let text = Value::from(line);
+    if request.wanted == Type::String {
+        return Ok(text);
+    }
+    let json = serde_json::from_str::<serde_json::Value>(line).map(Value::from);
+    // What is no JSON is a text, of a choice or of a datetime, say.
+    Ok(json.ok().filter(|json| json.clone().conform(&request.wanted).is_ok()).unwrap_or(text))
+}
+
+/// What is typed, line by line, until the end of the input. A read cannot be interrupted, so a thread of its own waits in
+/// it; it ends with the process.
+fn typed() -> mpsc::UnboundedReceiver<String> {
+    let (sender, lines) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            if line.map(|line| sender.send(line)).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_what_is_wanted() {
+        let request = |kind, wanted| Request { kind, text: "q".into(), details: Value::Null, wanted };
+        let approval = request(RequestKind::Approval, Type::Bool);
+        assert_eq!(read(" Yes ", &approval), Ok(Value::Bool(true)));
+        assert_eq!(read("n", &approval), Ok(Value::Bool(false)));
+        assert!(read("maybe", &approval).is_err());
+        let answer = |line, wanted| read(line, &request(RequestKind::Answer, wanted)).expect("a value");
+        assert_eq!(answer("42", Type::String), Value::from("42"));
+        assert_eq!(answer("42", Type::Int), Value::Int(42));
+        let colours = Type::union(["red", "blue"].map(Type::literal));
+        assert_eq!(answer("red", colours.clone()), Value::from("red"));
+        assert_eq!(answer("\"red\"", colours), Value::from("red"));
+        assert_eq!(answer("[1, 2]", Type::list(Type::Int)), Value::list([Value::Int(1), Value::Int(2)]));
+    }
+}

@@ -1,0 +1,173 @@
+//! What comes to a run from outside while it goes on: answers to its questions, and signals.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use indexmap::IndexMap;
+use tokio::sync::oneshot;
+
+use crate::run::desk::{Request, RequestKind};
+use crate::run::ports::ToolError;
+use crate::types::Text;
+use crate::value::{ErrorKind, Misfit, Value};
+
+/// The requests of a run that wait, and the signals that nothing waits for yet.
+#[derive(Default)]
+pub(crate) struct Inbox(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// By the waiting step's path, in the order they began to wait.
+    open: IndexMap<Text, Open>,
+    /// By name, in the order they came.
+    signals: IndexMap<Text, VecDeque<Value>>,
+}
+
+struct Open {
+    request: Request,
+    reply: oneshot::Sender<Result<Value, ToolError>>,
+}
+
+/// A step that waits.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Its path, which is what [`crate::run::Run::answer`] calls it by.
+    pub path: Text,
+    /// What it waits for.
+    pub request: Request,
+}
+
+/// Why an answer or a signal was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnswerError {
+    /// No step of this path waits.
+    NotWaiting {
+        /// The path.
+        path: Text,
+        /// The paths of those that do.
+        waiting: Vec<Text>,
+    },
+    /// It does not fit what is wanted; the step waits on.
+    Misfit(Misfit),
+    /// The run has ended.
+    Ended,
+}
+
+impl Inbox {
+    /// Waits for a request to be met; `begins` is called once it is there to be met. Dropping the future withdraws it.
+    pub(crate) async fn wait(
+        &self,
+        path: &Text,
+        request: Request,
+        begins: impl FnOnce(&Request),
+    ) -> Result<Value, ToolError> {
+        if let Some(value) = self.early(&request) {
+            let of = |misfit: Misfit| {
+                let message = format!("the signal `{}` does not fit: {misfit}", request.text);
+                ToolError::new(ErrorKind::Invalid, message).details(misfit.details())
+            };
+            return value.conform(&request.wanted).map_err(of);
+        }
+        let (reply, replied) = oneshot::channel();
+        self.lock().open.insert(path.clone(), Open { request: request.clone(), reply });
+        let _place = Place { inbox: self, path };
+        begins(&request);
+        replied.await.unwrap_or_else(|_| Err(ToolError::new(ErrorKind::Internal, "the request was lost")))
+    }
+
+    /// The first signal that came before it was waited for.
+    fn early(&self, request: &Request) -> Option<Value> {
+        if request.kind != RequestKind::Signal {
+            return None;
+        }
+        self.lock().signals.get_mut(&request.text)?.pop_front()
+    }
+
+    /// The steps that wait.
+    pub(crate) fn waiting(&self) -> Vec<Waiting> {
+        let state = self.lock();
+        let waiting = |(path, open): (&Text, &Open)| Waiting { path: path.clone(), request: open.request.clone() };
+        state.open.iter().map(waiting).collect()
+    }
+
+    /// Gives a waiting step its answer.
+    pub(crate) fn answer(&self, path: &str, value: Value) -> Result<(), AnswerError> {
+        let mut state = self.lock();
+        let Some(open) = state.open.get(path) else { return Err(state.not_waiting(path)) };
+        let value = value.conform(&open.request.wanted).map_err(AnswerError::Misfit)?;
+        state.reply(path, Ok(value));
+        Ok(())
+    }
+
+    /// Makes a waiting step fail.
+    pub(crate) fn decline(&self, path: &str, why: &str) -> Result<(), AnswerError> {
+        let mut state = self.lock();
+        if !state.open.contains_key(path) {
+            return Err(state.not_waiting(path));
+        }
+        state.reply(path, Err(ToolError::new(ErrorKind::Denied, why)));
+        Ok(())
+    }
+
+    /// Gives a signal to the step that has waited longest for it, or keeps it for the next.
+    pub(crate) fn signal(&self, name: &str, value: Value) -> Result<(), AnswerError> {
+        let mut state = self.lock();
+        let wants = |open: &Open| open.request.kind == RequestKind::Signal && open.request.text == name;
+        let first = state.open.iter().find(|(_, open)| wants(open));
+        match first.map(|(path, open)| (path.clone(), open.request.wanted.clone())) {
+            Some((path, wanted)) => {
+                let value = value.conform(&wanted).map_err(AnswerError::Misfit)?;
+                state.reply(&path, Ok(value));
+            }
+            None => state.signals.entry(name.into()).or_default().push_back(value),
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn reply(&mut self, path: &str, reply: Result<Value, ToolError>) {
+        if let Some(open) = self.open.shift_remove(path) {
+            // Where the step has just been cancelled, nobody listens any more.
+            let _ = open.reply.send(reply);
+        }
+    }
+
+    fn not_waiting(&self, path: &str) -> AnswerError {
+        AnswerError::NotWaiting { path: path.into(), waiting: self.open.keys().cloned().collect() }
+    }
+}
+
+/// A place in the inbox, given up when the step no longer waits.
+struct Place<'a> {
+    inbox: &'a Inbox,
+    path: &'a Text,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.inbox.lock().open.shift_remove(self.path);
+    }
+}
+
+impl std::fmt::Display for AnswerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            AnswerError::NotWaiting { path, waiting } if waiting.is_empty() => {
+                write!(f, "`{path}` does not wait, and nothing else does")
+            }
+            AnswerError::NotWaiting { path, waiting } => {
+                let waiting: Vec<_> = waiting.iter().map(|path| format!("`{path}`")).collect();
+                write!(f, "`{path}` does not wait; what waits is {}", waiting.join(", "))
+            }
+            AnswerError::Misfit(misfit) => write!(f, "that does not fit: {misfit}"),
+            AnswerError::Ended => f.write_str("the run has ended"),
+        }
+    }
+}
+
+impl std::error::Error for AnswerError {}
