@@ -24,8 +24,12 @@ pub mod mcp;
 pub mod memory;
 #[cfg(feature = "project")]
 pub mod openapi;
+#[cfg(feature = "mcp")]
+mod process;
 #[cfg(feature = "http")]
 pub mod setting;
+#[cfg(feature = "project")]
+pub mod skill;
 pub mod standard;
 pub mod system;
 mod unconfigured;
