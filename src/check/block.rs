@@ -251,7 +251,6 @@ impl Checker<'_> {
         if ty.allows_null() && matches!(bare, Type::List(_)) {
             return Diagnostic::new(Code::NULLABLE, span, "this list may be null")
                 .here(format!("this is `{ty}`"))
-                .help("say what to walk when it is null")
                 .suggest("walk an empty list when it is null", span.after(), " ?? []");
         }
         let wrong = match ty {

@@ -237,13 +237,14 @@ impl Checker<'_> {
             }
         }
         if clear {
-            clear = self.required_arguments(span, params, &placed, of);
+            clear = self.required_arguments(args, span, params, &placed, of);
         }
         clear.then_some(placed)
     }
 
     fn required_arguments(
         &mut self,
+        args: &[Arg],
         span: Span,
         params: &[Slot<'_>],
         placed: &[Option<u32>],
@@ -262,6 +263,21 @@ impl Checker<'_> {
         let (arguments, are) = if names.len() == 1 { ("argument", "is") } else { ("arguments", "are") };
         let message = format!("the {arguments} {} of {of} {are} missing", names.join(", "));
         let mut wrong = Diagnostic::new(Code::MISSING_ARGUMENT, span, message);
+        // What has the name of the parameter is probably what is meant for it.
+        let own: Vec<String> = missing.iter().map(|param| format!("{0}: {0}", param.name)).collect();
+        if missing.iter().all(|param| self.local(param.name).is_some()) {
+            let (at, text) = match args.last() {
+                Some(last) => (last.span.after(), format!(", {}", own.join(", "))),
+                None => (
+                    Span { start: span.end.saturating_sub(1), end: span.end.saturating_sub(1), ..span },
+                    own.join(", "),
+                ),
+            };
+            wrong = wrong.suggest(format!("add `{}`", own.join(", ")), at, text);
+        } else {
+            let named: Vec<String> = missing.iter().map(|param| format!("`{}: …`", param.name)).collect();
+            wrong = wrong.help(format!("add {}", named.join(", ")));
+        }
         for param in missing {
             if let Some(declared) = param.span {
                 wrong = wrong.label(declared, "declared here");

@@ -143,14 +143,7 @@ fn advise(wrong: Diagnostic, expr: &Expr, found: &Type, expected: &Type) -> Diag
         (Type::Union(_), _) if found.field("success").is_some() && found.field("result").is_some() => {
             wrong.help("this is the outcome of a `try`: test `.success`, then take its `.result`")
         }
-        (single, Type::List(of)) if single.fits(of) => {
-            let wrong = wrong.help("a list is wanted: put it in brackets");
-            if expr.span.start == expr.span.end {
-                wrong
-            } else {
-                around(wrong, expr.span, "put it in a list", "[", "]")
-            }
-        }
+        (single, Type::List(of)) if single.fits(of) => around(wrong, expr.span, "put it in a list", "[", "]"),
         (Type::List(of), single) if of.fits(single) => {
             wrong.help("this is a list: take one of its items, with `.first` or `[0]`")
         }
@@ -159,12 +152,9 @@ fn advise(wrong: Diagnostic, expr: &Expr, found: &Type, expected: &Type) -> Diag
         }
         (Type::Schema(_), _) => wrong.help("the name of a type stands for its JSON Schema here"),
         (from, to) => match conversion(&from, to) {
-            Some(method @ ("to_string()" | "round()" | "json()" | "seconds")) => after(
-                wrong.help(format!("convert it: `.{method}`")),
-                expr,
-                &format!("call `.{method}`"),
-                &format!(".{method}"),
-            ),
+            Some(method @ ("to_string()" | "round()" | "json()" | "seconds")) => {
+                after(wrong, expr, &format!("convert it with `.{method}`"), &format!(".{method}"))
+            }
             Some(method) => wrong.help(format!("convert it: `.{method}`, which is null where it cannot be")),
             None => wrong,
         },

@@ -152,7 +152,7 @@ impl<'a> Checker<'a> {
         wrong = if *result == Type::Never {
             wrong.help("every path of a function returns or fails")
         } else {
-            wrong.help(format!("return a `{result}` or `fail` here, or declare the result as `{result}?`"))
+            wrong.help(format!("return `{result}` or `fail` here, or declare the result as `{result}?`"))
         };
         self.report_unless_doubtful(wrong);
     }

@@ -123,7 +123,10 @@ impl Checker<'_> {
                 RecordField::Value(name, value) => {
                     self.no_second(&mut built, name);
                     let Some(declared) = wanted.fields.get(&name.text) else {
-                        self.report_extra_field(name, wanted);
+                        if let Some(meant) = self.report_extra_field(name, fields, wanted) {
+                            built.fields.insert(meant, Field::required(Type::Error));
+                            built.broken = true;
+                        }
                         self.infer(value, None);
                         continue;
                     };
@@ -182,7 +185,7 @@ impl Checker<'_> {
         if built.broken && built.spread.is_some() || built.filled {
             return;
         }
-        let missing: Vec<String> = wanted
+        let missing: Vec<(&Text, &Field)> = wanted
             .fields
             .iter()
             .filter(|(name, field)| {
@@ -191,7 +194,6 @@ impl Checker<'_> {
                     && !field.ty.allows_null()
                     && field.ty != Type::Error
             })
-            .map(|(name, _)| format!("`{name}`"))
             .collect();
         let (fields, are) = match missing.len() {
             0 => return,
@@ -202,15 +204,24 @@ impl Checker<'_> {
             Some(name) => format!(" in `{name}`"),
             None => String::new(),
         };
-        let message = format!("the {fields} {} {are} missing{of}", missing.join(", "));
-        self.report(Diagnostic::new(Code::MISSING_FIELD, expr.span, message));
+        let names: Vec<String> = missing.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let message = format!("the {fields} {} {are} missing{of}", names.join(", "));
+        let typed: Vec<String> =
+            missing.iter().map(|(name, field)| format!("`{name}: {}`", Brief(&field.ty))).collect();
+        self.report(Diagnostic::new(Code::MISSING_FIELD, expr.span, message).help(format!("add {}", typed.join(", "))));
     }
 
-    fn report_extra_field(&mut self, name: &Name, wanted: &RecordType) {
+    /// Reports a field that a wanted record does not have. Gives the one that is probably meant.
+    fn report_extra_field(&mut self, name: &Name, fields: &[RecordField], wanted: &RecordType) -> Option<Text> {
         let what = wanted.name.as_ref().map_or_else(|| "the record wanted here".to_owned(), |name| format!("`{name}`"));
         let message = format!("{what} has no field `{}`", name.text);
         let mut wrong = Diagnostic::new(Code::EXTRA_FIELD, name.span, message);
-        if let Some(near) = nearest(&name.text, wanted.fields.keys().map(Text::as_str)) {
+        let given = |wanted: &str| {
+            fields.iter().any(|field| matches!(field, RecordField::Value(name, _) if name.text == wanted))
+        };
+        let free = wanted.fields.keys().map(Text::as_str).filter(|field| !given(field));
+        let near = nearest(&name.text, free);
+        if let Some(near) = near {
             wrong = wrong.suggest(format!("call it `{near}`"), name.span, near);
         } else if wanted.fields.len() <= 12 {
             let names: Vec<String> = wanted.fields.keys().map(|name| format!("`{name}`")).collect();
@@ -219,6 +230,7 @@ impl Checker<'_> {
             }
         }
         self.report(wrong);
+        near.map(Text::new)
     }
 
     /// A record literal where a map is wanted.

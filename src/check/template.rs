@@ -45,16 +45,14 @@ impl Checker<'_> {
         let wrong = Diagnostic::new(Code::INTERPOLATION, hole.span, message);
         let wrong = match found {
             Type::List(of) if builtins::has_text(of) => {
-                wrong.suggest("join its items", hole.span.after(), ".join(\", \")").help("join its items to one text")
+                wrong.suggest("join its items to one text", hole.span.after(), ".join(\", \")")
             }
             Type::Null => wrong.help("leave it out"),
-            Type::Image | Type::File => {
-                wrong.suggest("show its address", hole.span.after(), ".url").help("its address is `.url`")
-            }
+            Type::Image | Type::File => wrong.suggest("show its address", hole.span.after(), ".url"),
             Type::Schema(_) => wrong.help("only a value has a text"),
             _ => wrong
                 .suggest("show it as JSON", hole.span.after(), ".json()")
-                .help("name one of its fields, or show all of it as JSON with `.json()`"),
+                .help("name one of its fields, or show all of it as JSON"),
         };
         self.report(wrong);
     }

@@ -143,7 +143,8 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
     names
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&wrong.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= allowed && *name != wrong)
+        // A name of which no letter is left was not meant.
+        .filter(|(distance, name)| *distance <= allowed && *distance < name.chars().count() && *name != wrong)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }

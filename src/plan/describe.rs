@@ -4,7 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::program::{Capture, Expr, ListItem, Slot, TemplatePart};
-use crate::types::Text;
+use crate::types::{BinaryOp, Text};
 use crate::value::{Value, format_duration};
 
 /// Which name stands in which slot of a frame.
@@ -39,7 +39,9 @@ impl Names {
         self.write(expr, &mut text, 0);
         if text.chars().count() > LONGEST {
             let cut: String = text.chars().take(LONGEST - 1).collect();
-            return format!("{}…", cut.trim_end());
+            // Between words, where one ends in the second half.
+            let kept = cut.rfind(' ').filter(|at| *at > LONGEST / 2).and_then(|at| cut.get(..at));
+            return format!("{}…", kept.unwrap_or(&cut).trim_end());
         }
         text
     }
@@ -103,10 +105,19 @@ impl Names {
                 text.push('-');
                 self.write(of, text, next);
             }
-            Expr::Not(of) => {
-                text.push_str("not ");
-                self.write(of, text, next);
-            }
+            Expr::Not(of) => match &**of {
+                Expr::Binary { op: BinaryOp::Eq, sides, .. } => {
+                    self.write(&sides.0, text, next);
+                    text.push_str(" != ");
+                    self.write(&sides.1, text, next);
+                }
+                _ => {
+                    let mut inner = String::new();
+                    self.write(of, &mut inner, next);
+                    let of_parts = inner.contains(' ');
+                    text.push_str(&if of_parts { format!("not ({inner})") } else { format!("not {inner}") });
+                }
+            },
             Expr::Binary { op, sides, .. } => {
                 self.write(&sides.0, text, next);
                 text.push(' ');

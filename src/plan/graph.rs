@@ -269,7 +269,11 @@ fn leaf(kind: NodeKind, label: String, detail: String) -> Node {
 
 fn end(word: &str, value: &Expr, names: &Names, of_step: Option<u32>) -> Node {
     let of_step = matches!((value, of_step), (Expr::Slot(slot), Some(step)) if *slot == step);
-    let label = if of_step { word.to_owned() } else { format!("{word} {}", names.say(value)) };
+    let label = match value {
+        _ if of_step => word.to_owned(),
+        Expr::Template(_) => format!("{word} “{}”", names.say(value)),
+        _ => format!("{word} {}", names.describe(value)),
+    };
     leaf(NodeKind::End, label, String::new())
 }
 

@@ -54,6 +54,26 @@ fn sarif_is_a_log_of_one_run() {
     insta::assert_snapshot!(pretty(&log));
 }
 
+/// The schema of SARIF 2.1.0, from OASIS: see the notice beside it.
+#[test]
+fn sarif_is_what_its_schema_says() {
+    let schema = include_str!("../fixtures/sarif/sarif-schema-2.1.0.json");
+    let mut schema: serde_json::Value = serde_json::from_str(schema).expect("JSON");
+    // The pattern of languages has a bracket too many; no language is written.
+    for holder in ["run", "toolComponent"] {
+        let language = schema["definitions"][holder]["properties"]["language"].as_object_mut();
+        assert!(language.and_then(|language| language.remove("pattern")).is_some());
+    }
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let Diagnostics { sources, list } = example();
+    for log in [sarif(&list, &sources), sarif(&[], &sources), sarif(&[], &Sources::default())] {
+        let wrong: Vec<String> =
+            schema.iter_errors(&log).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+    assert!(!schema.is_valid(&serde_json::json!({ "version": "2.1.0", "runs": [{}] })), "a run has a tool");
+}
+
 #[test]
 fn annotations_escape_what_github_reads() {
     let found = example();

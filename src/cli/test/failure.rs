@@ -1,6 +1,6 @@
 //! Why a test failed, with both sides of what was compared.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use similar::{ChangeTag, TextDiff};
 
@@ -29,8 +29,8 @@ pub(super) fn show(failure: &TestFailure, program: &Program) -> String {
         TestFailure::Unmocked { tool, path, args, span } => {
             let _ = writeln!(text, "`{tool}` was called without a mock that fits, by step `{path}`");
             text.push_str(&place(&sources, *span));
-            let _ = writeln!(text, "  called with {}", args.to_json_text());
-            let _ = writeln!(text, "  help: add `mock {tool}(_) => …` to the test");
+            text.push_str(&fact("with", args.to_json_text()));
+            text.push_str(&fact("help", format!("add `mock {tool}(_) => …` to the test")));
         }
         TestFailure::Failed(error) => text.push_str(&report::failure(error, "the test", None, program)),
     }
@@ -39,6 +39,11 @@ pub(super) fn show(failure: &TestFailure, program: &Program) -> String {
 
 fn place(sources: &Sources, span: Span) -> String {
     report::excerpt(sources, span, &paint_out().dim())
+}
+
+/// A line beneath the place, in its columns.
+fn fact(name: &str, value: impl Display) -> String {
+    format!("  {} {value}\n", paint_out().dim().apply_to(format!("{name:<9}")))
 }
 
 fn one_line(expression: &str) -> String {
@@ -51,7 +56,7 @@ fn compare(left: &Value, right: &Value) -> String {
     let (a, b) = (left.to_json_text(), right.to_json_text());
     let lines = |value: &Value| value.as_str().is_some_and(|text| text.contains('\n'));
     if a.len().max(b.len()) <= SHORT && !lines(left) && !lines(right) {
-        return format!("  left:  {}\n  right: {}\n", red.apply_to(a), green.apply_to(b));
+        return fact("left", red.apply_to(a)) + fact("right", green.apply_to(b)).as_str();
     }
     let (a, b) = (long(left), long(right));
     let mut text = format!("  {} {}\n", red.apply_to("- left"), green.apply_to("+ right"));
