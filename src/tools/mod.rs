@@ -46,6 +46,8 @@ pub use api::{ApiConfig, ApiKey};
 pub use endpoint::Endpoint;
 #[cfg(feature = "http")]
 pub use governed::{Gate, Governed, Rate};
+#[cfg(feature = "mcp")]
+pub use process::kill_all;
 #[cfg(feature = "http")]
 pub use setting::Setting;
 pub use unconfigured::Unconfigured;
