@@ -1,6 +1,8 @@
 //! Anthropic's Messages API. There is no model behind it: it quotes the sentences of what it is given that have most words of
 //! what it is asked, and says that it does.
 
+use std::fmt::Write;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{Response, StatusCode};
@@ -118,12 +120,11 @@ fn stream(text: &str, usage: &Json) -> Response<Body> {
         json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn", "stop_sequence": null }, "usage": usage }),
         json!({ "type": "message_stop" }),
     ]);
-    let body: String = events
-        .iter()
-        .map(|event| {
-            format!("event: {}\ndata: {event}\n\n", event.get("type").and_then(Json::as_str).unwrap_or_default())
-        })
-        .collect();
+    let mut body = String::new();
+    for event in &events {
+        let name = event.get("type").and_then(Json::as_str).unwrap_or_default();
+        let _ = write!(body, "event: {name}\ndata: {event}\n\n");
+    }
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert("content-type", axum::http::HeaderValue::from_static("text/event-stream"));
     response

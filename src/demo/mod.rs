@@ -34,7 +34,7 @@ impl Demo {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let router = Router::new()
-            .route("/res/v1/web/search", get(move |request| search::answer(address, request)))
+            .route("/res/v1/web/search", get(move |request| std::future::ready(search::answer(address, &request))))
             .route("/v6/deployments", get(vercel::list))
             .route("/v13/deployments/{id}", get(vercel::one))
             .route("/v3/deployments/{id}/events", get(vercel::events))

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use super::{KEY, on_own_host, site};
 
 /// Answers with the pages that have words of the query, the one with most of them first.
-pub(super) async fn answer(address: SocketAddr, request: Request) -> Response<Body> {
+pub(super) fn answer(address: SocketAddr, request: &Request) -> Response<Body> {
     let known = request.headers().get("x-subscription-token").is_some_and(|token| token == KEY);
     let query: Vec<(String, String)> =
         url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
