@@ -19,6 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostics;
+#[cfg(unix)]
+use crate::project::builtin::browser;
 use crate::project::remotes::Remotes;
 use crate::run::{Engine, EngineBuilder, Limits, Registry, TokioClock, Tool};
 use crate::source::SourceFile;
@@ -28,6 +30,8 @@ use crate::tools::standard_tools;
 use crate::types::Catalog;
 
 pub use artifacts::ArtifactSettings;
+#[cfg(unix)]
+pub use builtin::browser::find_chromium;
 pub use config::{Config, HttpSettings};
 pub use drift::Change;
 pub use lock::{LOCK_NAME, Lock};
@@ -131,6 +135,9 @@ impl Project {
         let mut registry = Registry::default();
         let provided = |tool: &Arc<dyn Tool>| self.config.provide.contains_key(tool.signature().namespace());
         registry.extend(standard_tools(&client).into_iter().filter(|tool| !provided(tool)));
+        #[cfg(unix)]
+        registry
+            .extend(browser::Settings::default().tools("browser", world).into_iter().filter(|tool| !provided(tool)));
         for (namespace, provider) in &self.config.provide {
             registry.extend(provider.governed(namespace, world));
         }
