@@ -134,10 +134,10 @@ impl Project {
         let client = Arc::new(HttpClient::new(world.http.clone()));
         let mut registry = Registry::default();
         let provided = |tool: &Arc<dyn Tool>| self.config.provide.contains_key(tool.signature().namespace());
-        registry.extend(standard_tools(&client).into_iter().filter(|tool| !provided(tool)));
+        let mut own = standard_tools(&client);
         #[cfg(unix)]
-        registry
-            .extend(browser::Settings::default().tools("browser", world).into_iter().filter(|tool| !provided(tool)));
+        own.extend(browser::Settings::default().tools("browser", world));
+        registry.extend(own.into_iter().filter(|tool| !provided(tool)));
         for (namespace, provider) in &self.config.provide {
             registry.extend(provider.governed(namespace, world));
         }

@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
 use flowc::project::find_chromium;
-use flowc::run::{Artifacts, NoSecrets, Report, Tool, ToolContext, ToolError, Usage};
+use flowc::run::{Artifacts, NoDesk, NoSecrets, Report, Tool, ToolContext, ToolError, Usage};
 use flowc::tools::artifacts::LocalArtifacts;
 use flowc::tools::browser::{BrowserConfig, tools};
 use flowc::tools::http::{AllowPrivate, HttpConfig, Lookup};
@@ -77,6 +77,7 @@ impl Browser {
             report: &self.said,
             secrets: &NoSecrets,
             artifacts: &self.store,
+            desk: &NoDesk,
         };
         let value = tool.call(Value::from(args), context).await?;
         Ok(value.conform(&tool.signature().result).expect("a result that fits the signature"))
@@ -138,6 +139,7 @@ async fn answer(request: Request, port: u16) -> Response<Body> {
             *page.status_mut() = axum::http::StatusCode::NOT_FOUND;
             page
         }
+        "/gone" => Response::builder().status(410).body(Body::empty()).unwrap(),
         "/moved" => to("/red".to_owned()),
         "/leads-on" => html("<script>location.replace('/red')</script>"),
         "/circle" => to("/circle".to_owned()),
@@ -190,6 +192,10 @@ async fn pages_are_opened_and_told() {
     assert_eq!(told(&page), json!({ "url": site.url("/page"), "status": 200, "title": "A page" }));
     let missing = browser.navigate(site.url("/missing")).await.expect("an answer is a value");
     assert_eq!(missing.get("status"), Some(&Value::Int(404)));
+    let gone = browser.navigate(site.url("/gone")).await.expect("an answer is a value");
+    assert_eq!(told(&gone), json!({ "url": site.url("/gone"), "status": 410, "title": "" }));
+    let error = browser.call("screenshot", json!({ "url": site.url("/gone") })).await.expect_err("nothing to see");
+    assert!(error.message.ends_with("answered 410 and shows nothing"), "{error}");
     for path in ["/moved", "/leads-on"] {
         let page = browser.navigate(site.url(path)).await.expect("a page");
         assert_eq!(page.get("url"), Some(&site.url("/red").into()), "{path}");

@@ -53,6 +53,8 @@ pub(super) struct Loaded {
     pub(super) url: String,
     pub(super) status: u16,
     pub(super) title: String,
+    /// Whether nothing but a status was answered, so that there is nothing to see.
+    pub(super) blank: bool,
 }
 
 /// A context that is closed with all its pages when this is dropped.
@@ -140,9 +142,14 @@ impl Page {
                 format!("`{}` is a file to download, not a page", self.state.url),
             ));
         }
-        let why = text(&navigated, "/errorText");
-        if !why.is_empty() {
-            return Err(self.failure(why));
+        match text(&navigated, "/errorText") {
+            "" => {}
+            // An error status without a page is an answer, too.
+            "net::ERR_HTTP_RESPONSE_CODE_FAILURE" if self.state.status > 0 => {
+                let (url, status) = (self.state.url.clone(), self.state.status);
+                return Ok(Loaded { url, status, title: String::new(), blank: true });
+            }
+            why => return Err(self.failure(why)),
         }
         self.state.go_to(text(&navigated, "/loaderId"));
         self.settle().await?;
@@ -151,7 +158,12 @@ impl Page {
         let at = history.pointer("/currentIndex").and_then(Json::as_u64).unwrap_or_default();
         let shown = text(&history, &format!("/entries/{at}/url"));
         let url = if shown.starts_with("http") { shown } else { &self.state.url }.to_owned();
-        Ok(Loaded { url, status: self.state.status, title: title.as_str().unwrap_or_default().to_owned() })
+        Ok(Loaded {
+            url,
+            status: self.state.status,
+            title: title.as_str().unwrap_or_default().to_owned(),
+            blank: false,
+        })
     }
 
     /// Waits until there is an element that a CSS selector finds.

@@ -63,6 +63,15 @@ impl Shots {
         let process = self.browser.process().await?;
         let mut page = Page::open(process, &config.http, window).await?;
         let loaded = page.load(&url).await?;
+        if loaded.blank {
+            return match self.what {
+                What::Navigate => Ok(opened(loaded)),
+                What::Screenshot | What::Pdf => {
+                    let why = format!("`{}` answered {} and shows nothing", loaded.url, loaded.status);
+                    Err(ToolError { retryable: loaded.status >= 500, ..ToolError::new(ErrorKind::Tool, why) })
+                }
+            };
+        }
         if let Some(selector) = args.optional_text("wait_for")? {
             page.wait_for(selector).await?;
         }
