@@ -29,6 +29,9 @@ mod generated;
 mod imports;
 #[path = "all/lower.rs"]
 mod lower;
+#[cfg(feature = "project")]
+#[path = "all/mcp/mod.rs"]
+mod mcp;
 #[path = "all/methods.rs"]
 mod methods;
 #[path = "all/outputs.rs"]

@@ -1,9 +1,10 @@
 //! What a file is checked against and run with: the project it stands in.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::files::{self, STDIN};
-use super::output::{Status, err, misused};
+use super::output::{Status, err, misused, paint};
 use super::report::{self, Format};
 use crate::compile::compile;
 use crate::orchestrator::{AddError, Orchestrator};
@@ -11,14 +12,21 @@ use crate::program::Program;
 use crate::project::{EngineOptions, Project};
 use crate::run::Engine;
 use crate::source::{DiskLoader, SourceFile};
-use crate::types::Catalog;
+use crate::types::{Catalog, Signature};
 
 /// The project of a file; standard input belongs to the current folder's.
 ///
 /// # Errors
 /// [`Status::Misused`], once what is wrong with the project's configuration was said.
 pub(super) fn project(file: &SourceFile) -> Result<Project, Status> {
-    let at = if file.name() == STDIN { Path::new(".") } else { Path::new(file.name()) };
+    project_at(if file.name() == STDIN { Path::new(".") } else { Path::new(file.name()) })
+}
+
+/// The project of a folder, or of the folder that a file is in.
+///
+/// # Errors
+/// As [`project`].
+pub(super) fn project_at(at: &Path) -> Result<Project, Status> {
     Project::load(at).map_err(|found| {
         report::diagnostics(&found.list, &found.sources, Format::Human);
         Status::Misused
@@ -30,7 +38,18 @@ pub(super) fn project(file: &SourceFile) -> Result<Project, Status> {
 /// # Errors
 /// As [`project`].
 pub(super) fn catalog(file: &SourceFile) -> Result<Catalog, Status> {
-    Ok(project(file)?.catalog())
+    Ok(known(&project(file)?))
+}
+
+/// The tools that a project knows; says of which namespaces it does not.
+pub(super) fn known(project: &Project) -> Catalog {
+    for namespace in project.unsynced() {
+        err(format_args!(
+            "{} the tools of `{namespace}` are not known yet: `flowc tools sync` asks for them",
+            paint().yellow().apply_to("note:")
+        ));
+    }
+    project.catalog()
 }
 
 /// An engine for the file's project.
@@ -39,6 +58,32 @@ pub(super) fn catalog(file: &SourceFile) -> Result<Catalog, Status> {
 /// As [`project`].
 pub(super) fn engine(file: &SourceFile, options: EngineOptions) -> Result<Engine, Status> {
     project(file)?.engine_builder(options).build().map_err(misused)
+}
+
+/// Compares the tools that are used with the lock file, and says what has changed.
+///
+/// # Errors
+/// [`Status::Failed`] where a program that was checked against the lock file may not hold any more.
+pub(super) async fn verify(project: &Project, used: &[Arc<Signature>]) -> Result<(), Status> {
+    let (found, status) = match project.verify(used).await {
+        Ok(found) => (found, Ok(())),
+        Err(found) => (found, Err(Status::Failed)),
+    };
+    report::diagnostics(&found.list, &found.sources, Format::Human);
+    status
+}
+
+/// Runs something on a runtime of one thread: enough for any number of calls that wait; more would only cost the start.
+///
+/// # Errors
+/// [`Status::Misused`], once it was said that there can be no runtime.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Status> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|why| misused(format_args!("there can be no runtime: {why}")))?;
+    let done = runtime.block_on(future);
+    // What was left to other threads (looking up a host's name) is not waited for.
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// Reads and compiles a file, for commands that need a program but run nothing of it.

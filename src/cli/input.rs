@@ -169,7 +169,7 @@ impl Given {
         for pair in pairs {
             let name = pair.split_once('=').map_or(pair.as_str(), |(name, _)| name);
             if !pair.contains('=') {
-                self.refuse(name, "expected `--param NAME=VALUE`".to_owned());
+                self.refuse(name, "expected `NAME=VALUE`".to_owned());
             } else if !flow.params.iter().any(|param| param.name == name) {
                 self.refuse(name, format!("`{}` has no such parameter", flow.name));
             }

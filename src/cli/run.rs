@@ -14,9 +14,10 @@ use super::report;
 use super::{files, host};
 use crate::compile::compile;
 use crate::program::{Flow, Program};
-use crate::project::EngineOptions;
+use crate::project::{EngineOptions, Project};
 use crate::run::{Engine, FieldError, InputError, Run, RunError, StartError};
 use crate::source::{DiskLoader, SourceFile};
+use crate::tools::mcp;
 use crate::value::{ErrorKind, Value};
 
 /// Run a flow of a file.
@@ -83,6 +84,7 @@ struct Job {
     program: Arc<Program>,
     flow: String,
     engine: Engine,
+    project: Project,
     options: Options,
 }
 
@@ -97,9 +99,13 @@ pub(super) fn run(args: Args) -> Status {
     // Options that stand behind FILE are not known yet; the engine only needs to know about private networks.
     let private = args.options.allow_private || args.rest.iter().any(|arg| arg == "--allow-private");
     let options = EngineOptions { allow_private: private, ..EngineOptions::default() };
-    let engine = match host::engine(&file, options) {
-        Ok(engine) => engine,
+    let project = match host::project(&file) {
+        Ok(project) => project,
         Err(status) => return status,
+    };
+    let engine = match project.engine_builder(options).build() {
+        Ok(engine) => engine,
+        Err(why) => return misused(why),
     };
     let program = match compile(file.clone(), engine.catalog(), &DiskLoader) {
         Ok(program) => Arc::new(program),
@@ -113,7 +119,7 @@ pub(super) fn run(args: Args) -> Status {
             return Status::Failed;
         }
     };
-    match settle(&program, &file, args.options, args.rest, engine) {
+    match settle(&program, &file, args.options, args.rest, (engine, project)) {
         Ok((job, input)) => start(job, input),
         Err(status) => status,
     }
@@ -125,7 +131,7 @@ fn settle(
     file: &SourceFile,
     before: Options,
     mut rest: Vec<String>,
-    engine: Engine,
+    (engine, project): (Engine, Project),
 ) -> Result<(Job, Value), Status> {
     let named = rest.first().filter(|first| !first.starts_with('-')).cloned();
     if named.is_some() {
@@ -152,7 +158,7 @@ fn settle(
         return Err(unfit(&error, file, &options));
     }
     let input = Value::from(serde_json::Value::Object(given.fields));
-    Ok((Job { program: Arc::clone(program), flow: flow.name.to_string(), engine, options }, input))
+    Ok((Job { program: Arc::clone(program), flow: flow.name.to_string(), engine, project, options }, input))
 }
 
 /// The flow as a command: its parameters, then the flags of `run`.
@@ -257,18 +263,18 @@ fn unfit(error: &StartError, file: &SourceFile, options: &Options) -> Status {
 }
 
 fn start(job: Job, input: Value) -> Status {
-    // One thread is enough for any number of steps that wait; more would only cost the start.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return misused(format_args!("the run cannot start: {why}")),
-    };
-    let status = runtime.block_on(watch(job, input));
-    // What the tools left to other threads (looking up a host's name) is not waited for.
-    runtime.shutdown_background();
-    status
+    let done = host::block_on(async {
+        let status = match host::verify(&job.project, &job.program.tools).await {
+            Ok(()) => watch(&job, input).await,
+            Err(status) => status,
+        };
+        job.project.close().await;
+        status
+    });
+    done.unwrap_or_else(|status| status)
 }
 
-async fn watch(job: Job, input: Value) -> Status {
+async fn watch(job: &Job, input: Value) -> Status {
     let run = match job.engine.start(&job.program, &job.flow, input) {
         Ok(run) => run,
         Err(error) => {
@@ -281,7 +287,7 @@ async fn watch(job: Job, input: Value) -> Status {
     follow(&run, &mut progress, job.options.events).await;
     let end = run.value().await;
     progress.finish();
-    conclude(end, &progress, &job)
+    conclude(end, &progress, job)
 }
 
 /// Shows the run until its end. The first Ctrl-C asks it to end, the second ends the process at once.
@@ -302,6 +308,7 @@ async fn follow(run: &Run, progress: &mut Progress, events: Option<Events>) {
             () = interrupts.next() => {
                 if asked {
                     progress.clear();
+                    mcp::kill_all();
                     std::process::exit(i32::from(Status::Interrupted.code()));
                 }
                 asked = true;

@@ -1,18 +1,20 @@
 //! `flowc tools`: the tools that flows can call here.
 
+mod call;
+mod sync;
+
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use console::Style;
 
 use super::host;
-use super::output::{Status, columns, misused, out, out_raw, paint_out};
+use super::output::{Status, brief, columns, count, misused, out, out_raw, paint_out};
 use super::{markdown, report};
 use crate::diagnostic::nearest;
-use crate::source::SourceFile;
 use crate::types::{Annotations, Catalog, Signature};
 
-/// List the tools that flows can call, or show one.
+/// List the tools that flows can call, show one, ask servers for theirs, or call one.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -37,26 +39,43 @@ enum What {
         /// Such as web.scrape
         tool: String,
     },
+    /// Ask every MCP server and OpenAPI document for its tools, and write them into flow.lock
+    Sync {
+        /// Write nothing; exit with 1 where flow.lock is out of date
+        #[arg(long)]
+        check: bool,
+    },
+    Call(call::Args),
     /// Print the JSON Schema of `flow.toml`, for editors
     Schema,
 }
 
 pub(super) fn tools(args: &Args) -> Status {
-    if matches!(args.what, Some(What::Schema)) {
-        out(report::pretty(&crate::project::schema()));
-        return Status::Fine;
+    match &args.what {
+        Some(What::Schema) => {
+            out(report::pretty(&crate::project::schema()));
+            return Status::Fine;
+        }
+        Some(What::Sync { check }) => return sync::sync(&args.project, *check),
+        Some(What::Call(call)) => return call::call(call, &args.project),
+        _ => {}
     }
-    // A project is found from a file in it; none has to be there.
-    let file = SourceFile::new(args.project.join("x.flow").to_string_lossy().as_ref(), "");
-    let catalog = match host::catalog(&file) {
-        Ok(catalog) => catalog,
+    let catalog = match host::project_at(&args.project) {
+        Ok(project) => host::known(&project),
         Err(status) => return status,
     };
     match &args.what {
         Some(What::Show { tool }) => show(tool, &catalog, args.json),
         Some(What::List { namespace }) => list(namespace.as_deref(), &catalog, args.json),
-        Some(What::Schema) | None => list(None, &catalog, args.json),
+        _ => list(None, &catalog, args.json),
     }
+}
+
+/// Says that there is no such tool.
+fn unknown(name: &str, catalog: &Catalog) -> Status {
+    let near = nearest(name, catalog.iter().map(|tool| tool.name.as_str()));
+    let near = near.map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
+    misused(format_args!("there is no tool `{name}`{near}"))
 }
 
 fn list(namespace: Option<&str>, catalog: &Catalog, json: bool) -> Status {
@@ -82,11 +101,7 @@ fn list(namespace: Option<&str>, catalog: &Catalog, json: bool) -> Status {
 }
 
 fn show(name: &str, catalog: &Catalog, json: bool) -> Status {
-    let Some(tool) = catalog.get(name) else {
-        let near = nearest(name, catalog.iter().map(|tool| tool.name.as_str()));
-        let near = near.map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
-        return misused(format_args!("there is no tool `{name}`{near}"));
-    };
+    let Some(tool) = catalog.get(name) else { return unknown(name, catalog) };
     if json {
         out(report::pretty(&serde_json::json!(**tool)));
         return Status::Fine;
@@ -141,5 +156,7 @@ fn effects(annotations: &Annotations, dim: &Style) -> Vec<String> {
     }
     facts.extend(annotations.key.as_ref().map(|key| format!("`{key}` takes the idempotency key")));
     facts.extend(annotations.cost_usd.map(|cost| format!("at most {cost} USD a call")));
+    facts.extend(annotations.timeout.map(|timeout| format!("at most {} an attempt", brief(timeout))));
+    facts.extend(annotations.retry.map(|retry| format!("tried again {} at most", count(retry.count as usize, "time"))));
     facts.into_iter().map(|fact| dim.apply_to(format!("  {fact}")).to_string()).collect()
 }

@@ -104,6 +104,7 @@ codes! {
     Error ANNOTATION "E0605" "an annotation that does not fit"
 
     Error CONFIG "E0801" "a mistake in flow.toml"
+    Error TOOL_CHANGED "E0802" "a tool is not what flow.lock says"
 
     Warning UNUSED "W0701" "never used"
     Warning CONSTANT_CONDITION "W0702" "the condition is always the same"

@@ -4,10 +4,13 @@
 mod artifacts;
 mod builtin;
 mod config;
+mod drift;
 mod keys;
+mod lock;
 mod policy;
 mod provide;
 mod reader;
+mod remotes;
 mod schema;
 mod secrets;
 
@@ -16,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostics;
+use crate::project::remotes::Remotes;
 use crate::run::{Engine, EngineBuilder, Limits, Registry, TokioClock, Tool};
 use crate::source::SourceFile;
 use crate::tools::artifacts::StoreImages;
@@ -25,8 +29,11 @@ use crate::types::Catalog;
 
 pub use artifacts::ArtifactSettings;
 pub use config::{Config, HttpSettings};
+pub use drift::Change;
+pub use lock::{LOCK_NAME, Lock};
 pub use policy::{Policy, Safety};
 pub use provide::{Provide, Provider, World};
+pub use remotes::{Asked, Synced};
 pub use schema::schema;
 pub use secrets::{ProjectSecrets, Secret, SecretSource};
 
@@ -38,6 +45,8 @@ pub const FILE_NAME: &str = "flow.toml";
 pub struct Project {
     root: PathBuf,
     config: Config,
+    lock: Arc<Lock>,
+    remotes: Arc<Remotes>,
 }
 
 /// What a caller adds to a project's settings for one engine.
@@ -56,31 +65,31 @@ impl Project {
     /// # Errors
     /// What is wrong with the `flow.toml`.
     pub fn load(at: impl AsRef<Path>) -> Result<Self, Diagnostics> {
+        let mut project = Self::load_without_lock(at)?;
+        project.lock = Arc::new(Lock::read(&project.root, &shown(&project.root.join(LOCK_NAME)))?);
+        Ok(project)
+    }
+
+    /// As [`Project::load`], as if no lock file were there: to write it anew.
+    ///
+    /// # Errors
+    /// What is wrong with the `flow.toml`.
+    pub fn load_without_lock(at: impl AsRef<Path>) -> Result<Self, Diagnostics> {
         let at = at.as_ref();
         let full = std::path::absolute(at).unwrap_or_else(|_| at.to_path_buf());
         let folder = if full.is_dir() { full.as_path() } else { full.parent().unwrap_or(&full) };
         for root in folder.ancestors() {
             let file = root.join(FILE_NAME);
             if file.is_file() {
-                return Self::read(root, &file);
+                return Ok(Self::with_config(root, read(&file)?));
             }
         }
-        Ok(Self { root: folder.to_path_buf(), config: Config::default() })
-    }
-
-    fn read(root: &Path, file: &Path) -> Result<Self, Diagnostics> {
-        let text = std::fs::read_to_string(file);
-        let source = SourceFile::new(shown(file), text.as_deref().unwrap_or_default());
-        let config = match text {
-            Ok(_) => Config::parse(source)?,
-            Err(error) => return Err(reader::unreadable(source, &error)),
-        };
-        Ok(Self { root: root.to_path_buf(), config })
+        Ok(Self::with_config(folder, Config::default()))
     }
 
     /// A project with these settings, for hosts that have no `flow.toml`.
     pub fn with_config(root: impl Into<PathBuf>, config: Config) -> Self {
-        Self { root: root.into(), config }
+        Self { root: root.into(), config, ..Self::default() }
     }
 
     /// Its folder.
@@ -107,7 +116,7 @@ impl Project {
             ..self.config.limits.clone()
         };
         let world = self.world(options);
-        let secrets = ProjectSecrets::new(&self.root, self.config.secrets.clone());
+        let secrets = self.secrets();
         Engine::builder()
             .tools(self.registry(&world))
             .limits(limits)
@@ -128,12 +137,31 @@ impl Project {
         registry
     }
 
+    fn secrets(&self) -> ProjectSecrets {
+        ProjectSecrets::new(&self.root, self.config.secrets.clone())
+    }
+
     /// What its tools are made with.
     fn world(&self, options: EngineOptions) -> World {
         let settings = &self.config.http;
         let allow_private = if options.allow_private { AllowPrivate::All } else { settings.allow_private.clone() };
         let http = HttpConfig { allow_private, max_body: settings.max_body, ..HttpConfig::default() };
-        World { root: self.root.clone(), http, clock: Arc::new(TokioClock::default()) }
+        World {
+            root: self.root.clone(),
+            http,
+            clock: Arc::new(TokioClock::default()),
+            lock: Arc::clone(&self.lock),
+            remotes: Arc::clone(&self.remotes),
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<Config, Diagnostics> {
+    let text = std::fs::read_to_string(file);
+    let source = SourceFile::new(shown(file), text.as_deref().unwrap_or_default());
+    match text {
+        Ok(_) => Config::parse(source),
+        Err(error) => Err(reader::unreadable(source, &error)),
     }
 }
 

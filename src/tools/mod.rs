@@ -16,6 +16,8 @@ mod governed;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod human;
+#[cfg(feature = "mcp")]
+pub mod listed;
 #[cfg(feature = "http")]
 pub mod llm;
 #[cfg(feature = "mcp")]

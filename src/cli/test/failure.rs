@@ -56,7 +56,7 @@ fn compare(left: &Value, right: &Value) -> String {
     let (a, b) = (left.to_json_text(), right.to_json_text());
     let lines = |value: &Value| value.as_str().is_some_and(|text| text.contains('\n'));
     if a.len().max(b.len()) <= SHORT && !lines(left) && !lines(right) {
-        return fact("left", red.apply_to(a)) + &fact("right", green.apply_to(b));
+        return fact("left", red.apply_to(a)) + fact("right", green.apply_to(b)).as_str();
     }
     let (a, b) = (long(left), long(right));
     let mut text = format!("  {} {}\n", red.apply_to("- left"), green.apply_to("+ right"));

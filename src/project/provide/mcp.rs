@@ -9,9 +9,9 @@ use url::Url;
 use crate::project::keys::{Key, Keys, Shape};
 use crate::project::provide::{Kind, Provide, World};
 use crate::project::reader::{Entry, Reader};
-use crate::run::Tool;
 use crate::tools::Setting;
-use crate::tools::mcp::McpSettings;
+use crate::tools::listed::Remote;
+use crate::tools::mcp::{McpServer, McpSettings, Reach};
 
 pub(super) const KIND: Kind = Kind {
     name: "mcp",
@@ -47,7 +47,7 @@ const HTTP: Keys = Keys::new(
     &["url"],
 );
 
-fn read(reader: &mut Reader, entry: &Entry<'_>) -> Option<McpSettings> {
+fn read(reader: &mut Reader, entry: &Entry<'_>) -> Option<Reach> {
     if reader.table(entry)?.contains_key("url") {
         let (mut url, mut bearer, mut headers) = (None, None, IndexMap::new());
         for key in reader.whole(entry, &HTTP)? {
@@ -57,7 +57,7 @@ fn read(reader: &mut Reader, entry: &Entry<'_>) -> Option<McpSettings> {
                 _ => headers = reader.headers(&key).unwrap_or_default(),
             }
         }
-        return Some(McpSettings::Http { url: url?, bearer, headers });
+        return Some(Reach::Http { url: url?, bearer, headers });
     }
     let (mut command, mut env, mut cwd) = (None, IndexMap::new(), PathBuf::new());
     for key in reader.whole(entry, &STDIO)? {
@@ -67,10 +67,10 @@ fn read(reader: &mut Reader, entry: &Entry<'_>) -> Option<McpSettings> {
             _ => cwd = reader.text(&key).map(PathBuf::from).unwrap_or_default(),
         }
     }
-    Some(McpSettings::Stdio { command: command?, env, cwd })
+    Some(Reach::Stdio { command: command?, env, cwd })
 }
 
-impl Provide for McpSettings {
+impl Provide for Reach {
     fn secrets(&self) -> Vec<(&str, &Url)> {
         match self {
             // Given to a process, which no host is known of.
@@ -82,7 +82,15 @@ impl Provide for McpSettings {
         }
     }
 
-    fn tools(&self, _namespace: &str, _world: &World) -> Vec<Arc<dyn Tool>> {
-        Vec::new()
+    fn remote(&self, namespace: &str, world: &World) -> Option<Arc<dyn Remote>> {
+        let (mut reach, client) = match self {
+            Self::Stdio { .. } => (self.clone(), Arc::default()),
+            Self::Http { url, .. } => (self.clone(), world.client(url)),
+        };
+        if let Self::Stdio { cwd, .. } = &mut reach {
+            *cwd = world.path(cwd);
+        }
+        let settings = McpSettings { name: namespace.to_owned(), reach, max_message: world.http.max_body };
+        Some(Arc::new(McpServer::new(settings, client)))
     }
 }

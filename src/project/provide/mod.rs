@@ -15,10 +15,13 @@ use url::Url;
 
 use crate::project::builtin;
 use crate::project::keys::{Key, Keys, Shape};
+use crate::project::lock::Lock;
 use crate::project::policy::{self, Policy};
 use crate::project::reader::{Entry, Reader, list};
+use crate::project::remotes::Remotes;
 use crate::run::{Clock, Tool};
 use crate::tools::http::{AllowPrivate, Allowed, HttpClient, HttpConfig};
+use crate::tools::listed::Remote;
 use crate::tools::{Governed, standard};
 use crate::types::{Text, is_name};
 
@@ -33,7 +36,8 @@ pub struct Provider {
     pub tools: IndexMap<Text, Policy>,
 }
 
-/// The settings of a provider.
+/// The settings of a provider. Its tools are known by themselves ([`Provide::tools`]), or have to be asked for
+/// ([`Provide::remote`]): then they are those of the lock file.
 pub trait Provide: Debug + Send + Sync {
     /// The secrets it sends, each with the address it sends it to: secrets that name no hosts themselves are bound to
     /// these.
@@ -42,7 +46,16 @@ pub trait Provide: Debug + Send + Sync {
     }
 
     /// Its tools. Opens and reaches nothing: programs are checked against these, too.
-    fn tools(&self, namespace: &str, world: &World) -> Vec<Arc<dyn Tool>>;
+    fn tools(&self, namespace: &str, world: &World) -> Vec<Arc<dyn Tool>> {
+        let _ = (namespace, world);
+        Vec::new()
+    }
+
+    /// What is asked for its tools. Made once for a project; reaches nothing by itself.
+    fn remote(&self, namespace: &str, world: &World) -> Option<Arc<dyn Remote>> {
+        let _ = (namespace, world);
+        None
+    }
 }
 
 /// What providers are made with.
@@ -54,6 +67,9 @@ pub struct World {
     pub http: HttpConfig,
     /// The engine's clock.
     pub clock: Arc<dyn Clock>,
+    /// What `flow.lock` holds.
+    pub(super) lock: Arc<Lock>,
+    pub(super) remotes: Arc<Remotes>,
 }
 
 /// A kind of provider.
@@ -172,7 +188,13 @@ impl Provider {
     /// Its tools, under the operator's rules.
     pub(super) fn governed(&self, namespace: &str, world: &World) -> Vec<Arc<dyn Tool>> {
         let shared = self.policy.gate(&world.clock);
-        let mut tools = self.source.tools(namespace, world);
+        let mut tools = match world.remotes.get(namespace, self, world) {
+            Some(remote) => {
+                let known = world.lock.tools(namespace).into_iter().flatten();
+                known.map(|(name, listed)| remote.tool(&format!("{namespace}.{name}"), listed)).collect()
+            }
+            None => self.source.tools(namespace, world),
+        };
         tools.retain_mut(|tool| {
             let mut signature = (*tool.signature()).clone();
             let own = signature.name.split_once('.').and_then(|(_, name)| self.tools.get(name));

@@ -176,6 +176,14 @@ impl HttpClient {
         })
     }
 
+    /// The client beneath, for a protocol that makes its own requests to this address: names are checked for these, too,
+    /// and redirects are not followed.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn checked(&self, url: &Url) -> Result<&reqwest::Client, ToolError> {
+        self.guard.check_url(url).map_err(|refused| denied(&refused))?;
+        self.inner(Redirects::Keep)
+    }
+
     fn inner(&self, redirects: Redirects) -> Result<&reqwest::Client, ToolError> {
         let (made, policy) = match redirects {
             Redirects::Follow => (&self.following, self.checked_redirects()),

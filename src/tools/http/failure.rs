@@ -20,7 +20,7 @@ use crate::value::{ErrorKind, Value, format_duration};
 pub(crate) const EXCERPT: usize = 2_000;
 
 /// A request that got no answer.
-pub(super) fn not_sent(url: &Url, error: &reqwest::Error) -> ToolError {
+pub(crate) fn not_sent(url: &Url, error: &reqwest::Error) -> ToolError {
     if let Some(refused) = cause::<Refused>(error) {
         return denied(refused);
     }
@@ -80,11 +80,7 @@ pub fn status_error(response: &Response) -> Option<ToolError> {
     if !status.is_client_error() && !status.is_server_error() && !astray {
         return None;
     }
-    let kind = match status.as_u16() {
-        408 => ErrorKind::Timeout,
-        429 => ErrorKind::RateLimit,
-        _ => ErrorKind::Tool,
-    };
+    let (kind, retryable) = kind_of(status.as_u16());
     let reason = status.canonical_reason().unwrap_or_default().to_lowercase();
     let end = if astray { ", which leads to no web address" } else { "" };
     let message = format!("`{}` answered {}{end}", response.url, format!("{} {reason}", status.as_u16()).trim_end());
@@ -94,20 +90,34 @@ pub fn status_error(response: &Response) -> Option<ToolError> {
         ("url", response.url.as_str().into()),
         ("body", excerpt.into()),
     ]));
-    error.retryable |= matches!(status.as_u16(), 425 | 500 | 502 | 503 | 504);
+    error.retryable = retryable;
     // What the APIs behind generated SDKs say of it themselves.
     match response.headers.get("x-should-retry").map(HeaderValue::as_bytes) {
         Some(b"true") => error.retryable = true,
         Some(b"false") => error.retryable = false,
         _ => {}
     }
-    #[allow(clippy::disallowed_methods, reason = "a server's date is compared with this machine's, not with the run's")]
-    let now = Timestamp::now();
-    Some(error.retry_after(retry_after(&response.headers, now)))
+    Some(error.retry_after(retry_after(&response.headers)))
+}
+
+/// The kind of error that a status is, and whether another time may do.
+pub(crate) fn kind_of(status: u16) -> (ErrorKind, bool) {
+    let kind = match status {
+        408 => ErrorKind::Timeout,
+        429 => ErrorKind::RateLimit,
+        _ => ErrorKind::Tool,
+    };
+    (kind, kind.retryable() || matches!(status, 425 | 500 | 502 | 503 | 504))
 }
 
 /// `Retry-After`, in seconds or as a date (RFC 9110, section 10.2.3), or the finer `retry-after-ms` of some APIs.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    #[allow(clippy::disallowed_methods, reason = "a server's date is compared with this machine's, not with the run's")]
+    let now = Timestamp::now();
+    wait(headers, now)
+}
+
+fn wait(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let millis = headers.get("retry-after-ms").and_then(|value| value.to_str().ok()?.trim().parse().ok());
     if let Some(millis) = millis {
         return Some(Duration::from_millis(millis));
@@ -157,7 +167,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         let mut read = |text: &'static str| {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
-            retry_after(&headers, now)
+            wait(&headers, now)
         };
         assert_eq!(read("120"), Some(Duration::from_mins(2)));
         assert_eq!(read("Sun, 06 Nov 1994 08:50:07 GMT"), Some(Duration::from_secs(30)));
@@ -165,6 +175,6 @@ mod tests {
         assert_eq!(read("soon"), None);
         assert_eq!(read("-5"), None);
         headers.insert("retry-after-ms", HeaderValue::from_static("1500"));
-        assert_eq!(retry_after(&headers, now), Some(Duration::from_millis(1500)));
+        assert_eq!(wait(&headers, now), Some(Duration::from_millis(1500)));
     }
 }

@@ -10,6 +10,8 @@ mod text;
 pub use client::{HttpClient, HttpConfig, Incoming, MAX_REDIRECTS, Redirects, Request, Response, USER_AGENT};
 pub(crate) use failure::EXCERPT;
 pub use failure::status_error;
+#[cfg(feature = "mcp")]
+pub(crate) use failure::{kind_of, not_sent, retry_after};
 pub use guard::{AllowPrivate, Allowed, Guard, Refused};
 pub use request::Http;
 #[cfg(feature = "web")]

@@ -1,5 +1,24 @@
-//! Tools of MCP servers.
+//! Tools of MCP servers (Model Context Protocol, revisions 2024-11-05 to 2025-11-25).
+//!
+//! ```text
+//! McpTool ─▶ McpServer ─▶ Connection ─▶ Tap ─▶ stdio (a Process) or streamable HTTP
+//!  args, result   restarts      rmcp         progress
+//! ```
+//!
+//! rmcp speaks the protocol. What real servers get wrong is met here: lines without end, noise on their output,
+//! processes that do not go away, failures in four forms ([`answer`]).
 
+mod answer;
+mod connection;
+mod http;
+mod process;
+mod server;
 mod settings;
+mod stdio;
+mod tap;
+mod tool;
 
-pub use settings::McpSettings;
+pub use process::kill_all;
+pub use server::McpServer;
+pub use settings::{McpSettings, Reach};
+pub use tool::McpTool;

@@ -7,9 +7,20 @@ use url::Url;
 
 use crate::tools::Setting;
 
+/// An MCP server: how it is reached, and what is taken from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct McpSettings {
+    /// What it is called in messages: the namespace of its tools.
+    pub name: String,
+    /// How it is reached.
+    pub reach: Reach,
+    /// The largest message that is read, in bytes.
+    pub max_message: usize,
+}
+
 /// How an MCP server is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum McpSettings {
+pub enum Reach {
     /// A program that is started and spoken to over its standard input and output.
     Stdio {
         /// The program and its arguments.

@@ -1,0 +1,213 @@
+//! A server's process: in a group of its own, with a clean environment, and gone when it is to be gone, with all that it
+//! started.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+
+/// How long it may take to end by itself once its input has ended, and once it was interrupted.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The variable by which its descendants are known, in whatever group they are.
+const MARK: &str = "FLOW_MCP_SERVER";
+/// What it is given of our own environment.
+const INHERITED: [&str; 3] = ["PATH", "HOME", "LANG"];
+/// How long a line of its standard error may be, and how many are kept to explain its end.
+const LOG_LINE: u64 = 8 << 10;
+const LAST_WORDS: usize = 5;
+
+/// What lives, for who has to leave at once.
+static LIVING: Mutex<Vec<(Option<Pid>, String)>> = Mutex::new(Vec::new());
+
+/// Kills every server and what they started, for a process that is about to exit without waiting for anything.
+pub fn kill_all() {
+    for (group, mark) in LIVING.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        kill(group, &mark);
+    }
+}
+
+/// A running process and its descendants.
+pub(super) struct Process {
+    child: Child,
+    group: Option<Pid>,
+    mark: String,
+    last_words: Arc<Mutex<VecDeque<String>>>,
+}
+
+impl Process {
+    /// Starts a program. `name` is what it is called in logs.
+    ///
+    /// # Errors
+    /// There is no such program, or it cannot be started.
+    pub(super) fn start(
+        name: &str,
+        command: &[String],
+        env: &[(String, String)],
+        cwd: &Path,
+    ) -> std::io::Result<(Self, ChildStdin, ChildStdout)> {
+        let (program, arguments) = command.split_first().ok_or_else(|| std::io::Error::other("no program is named"))?;
+        // A path is relative to the folder it is started in, whatever the platform makes of it.
+        let program = if program.contains('/') { cwd.join(program) } else { PathBuf::from(program) };
+        let mark = format!("{}-{:016x}", std::process::id(), crate::run::clock::random_u64());
+        #[allow(clippy::disallowed_methods, reason = "a server is given these and no others")]
+        let inherited = INHERITED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        let mut child = Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .envs(inherited)
+            .envs(env.iter().map(|(name, value)| (name, value)))
+            .env(MARK, &mark)
+            .current_dir(cwd)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let last_words = Arc::default();
+        let pipe = || std::io::Error::other("a pipe is missing");
+        let (input, output) = (child.stdin.take().ok_or_else(pipe)?, child.stdout.take().ok_or_else(pipe)?);
+        if let Some(errors) = child.stderr.take() {
+            #[allow(clippy::disallowed_methods, reason = "ends with the pipe it reads")]
+            tokio::spawn(listen(errors, name.to_owned(), Arc::clone(&last_words)));
+        }
+        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        LIVING.lock().unwrap_or_else(PoisonError::into_inner).push((group, mark.clone()));
+        Ok((Self { child, group, mark, last_words }, input, output))
+    }
+
+    /// What it wrote to its standard error last, and how it ended, if it has.
+    pub(super) fn last_words(&mut self) -> String {
+        let ended = match self.child.try_wait() {
+            Ok(Some(status)) => format!("it ended with {status}"),
+            _ => "it closed its output".to_owned(),
+        };
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        let said: Vec<&str> = words.iter().map(String::as_str).collect();
+        if said.is_empty() { ended } else { format!("{ended}; it wrote: {}", said.join(" / ")) }
+    }
+
+    /// Ends it, after its input was closed: by itself if it does so, else interrupted, else killed; then whatever is
+    /// left of its group or was started by it.
+    pub(super) async fn end(mut self) {
+        if !self.ends_within(PATIENCE).await {
+            self.signal(Signal::INT);
+            self.ends_within(PATIENCE).await;
+        } else if self.group_lives() {
+            self.signal(Signal::INT);
+        }
+        for _ in 0..25 {
+            if !self.group_lives() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.kill();
+        let _ = self.child.wait().await;
+        // A process that is killed is not gone at once.
+        for _ in 0..100 {
+            if marked(&self.mark).is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn ends_within(&mut self, patience: Duration) -> bool {
+        tokio::time::timeout(patience, self.child.wait()).await.is_ok()
+    }
+
+    fn group_lives(&self) -> bool {
+        self.group.is_some_and(|group| test_kill_process_group(group).is_ok())
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    /// Kills what is there, at once.
+    fn kill(&mut self) {
+        LIVING.lock().unwrap_or_else(PoisonError::into_inner).retain(|(_, mark)| *mark != self.mark);
+        kill(self.group.take(), &self.mark);
+    }
+}
+
+impl Drop for Process {
+    /// Nobody waited for its end.
+    fn drop(&mut self) {
+        if self.group.is_some() {
+            self.kill();
+        }
+    }
+}
+
+fn kill(group: Option<Pid>, mark: &str) {
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    // What is killed may have started something just before.
+    for _ in 0..5 {
+        let left = marked(mark);
+        if left.is_empty() {
+            break;
+        }
+        for pid in left {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+/// The processes whose environment has the mark: those that left the group, too.
+#[cfg(target_os = "linux")]
+fn marked(mark: &str) -> Vec<Pid> {
+    let wanted = format!("{MARK}={mark}");
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let has_mark = |entry: &std::fs::DirEntry| {
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+    };
+    processes
+        .flatten()
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            if has_mark(&entry) { Pid::from_raw(id) } else { None }
+        })
+        .collect()
+}
+
+/// Other systems do not tell; the group has to do.
+#[cfg(not(target_os = "linux"))]
+fn marked(_mark: &str) -> Vec<Pid> {
+    Vec::new()
+}
+
+/// Takes the server's log to ours, line by line.
+async fn listen(errors: ChildStderr, name: String, last_words: Arc<Mutex<VecDeque<String>>>) {
+    let mut errors = BufReader::new(errors);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        // A longer line is told in pieces.
+        match (&mut errors).take(LOG_LINE).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim();
+        if text.is_empty() {
+            continue;
+        }
+        tracing::info!(target: "flowc::mcp", server = name, "{text}");
+        let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        if words.len() == LAST_WORDS {
+            words.pop_front();
+        }
+        words.push_back(text.chars().take(300).collect());
+    }
+}
