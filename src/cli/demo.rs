@@ -44,7 +44,7 @@ struct Story {
     show: fn(&Value) -> String,
 }
 
-const STORIES: [Story; 3] = [
+const STORIES: [Story; 4] = [
     Story {
         flow: "multi_scrape",
         source: include_str!("../../examples/multi_scrape.flow"),
@@ -69,6 +69,14 @@ const STORIES: [Story; 3] = [
         input: |_| json!({ "project": "tide-shop" }),
         patience: None,
         show: deployment,
+    },
+    Story {
+        flow: "screenshot_and_post",
+        source: include_str!("../../examples/screenshot_and_post.flow"),
+        about: "opens a page in Chromium, photographs it and uploads the picture",
+        input: |demo| json!({ "url": demo.pictured() }),
+        patience: None,
+        show: picture,
     },
 ];
 
@@ -191,4 +199,10 @@ fn deployment(value: &Value) -> String {
         let _ = writeln!(page, "- `{problem}`");
     }
     drawn(&page)
+}
+
+fn picture(value: &Value) -> String {
+    let side = |name| value.get(name).and_then(Value::as_int).unwrap_or_default();
+    let (message, url) = (text(value, "message"), text(value, "url"));
+    drawn(&format!("{message}: {} x {} pixels, at {url}\n", side("width"), side("height")))
 }
