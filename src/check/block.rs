@@ -8,10 +8,40 @@ use crate::source::Span;
 use crate::syntax::ast::{Action, ActionKind, Block, Catch, Expr, For, If, Match, Repeat, Stmt, StmtKind, Try};
 use crate::types::Type;
 
-/// A way through a statement: whether it goes on after it, and what is known there.
-pub(crate) struct Way {
-    pub(crate) falls: bool,
-    pub(crate) known: Vec<Fact>,
+/// The ways through a statement, in order.
+pub(crate) struct Ways {
+    list: Vec<Way>,
+    /// What holds where one condition after the other was refused: each way begins where some of them were.
+    refused: Vec<Fact>,
+}
+
+/// A way through a statement.
+struct Way {
+    /// Whether it goes on after the statement.
+    falls: bool,
+    /// How many of the refused facts hold on it.
+    refused: usize,
+    /// What is known on it beyond them.
+    known: Vec<Fact>,
+}
+
+impl Ways {
+    /// Whether any goes on.
+    pub(crate) fn fall(&self) -> bool {
+        self.list.iter().any(|way| way.falls)
+    }
+
+    /// What is known on all the ways that go on.
+    fn common(&self) -> Vec<Fact> {
+        let mut open = self.list.iter().filter(|way| way.falls);
+        let Some(first) = open.next() else { return Vec::new() };
+        let shared = self.refused.get(..first.refused).unwrap_or_default();
+        let elsewhere = |fact: &&Fact| {
+            let refused = self.refused.iter().position(|other| other == *fact).unwrap_or(usize::MAX);
+            open.clone().all(|way| refused < way.refused || way.known.contains(fact))
+        };
+        shared.iter().chain(first.known.iter().filter(elsewhere)).cloned().collect()
+    }
 }
 
 impl Checker<'_> {
@@ -100,67 +130,48 @@ impl Checker<'_> {
         }
     }
 
-    /// The ways through an `if`, in order; one without `else` ends with the way around it.
-    pub(crate) fn if_ways(&mut self, form: &If) -> Vec<Way> {
+    /// The ways through an `if`; one without `else` ends with the way around it.
+    pub(crate) fn if_ways(&mut self, form: &If) -> Ways {
         let mark = self.mark();
-        let mut ways = Vec::with_capacity(form.branches.len() + 1);
+        let mut list = Vec::with_capacity(form.branches.len() + 1);
         let mut refused: Vec<Fact> = Vec::new();
         for (condition, block) in &form.branches {
             let facts = self.condition(condition);
             let falls = self.block_knowing(block, &facts.when_true);
-            // What is known on a way that ends counts for nothing, and a long `else if` would gather much of it.
-            let known = if falls { refused.iter().chain(&facts.when_true).cloned().collect() } else { Vec::new() };
-            ways.push(Way { falls, known });
+            list.push(Way { falls, refused: refused.len(), known: facts.when_true });
             self.assume(&facts.when_false);
             refused.extend(facts.when_false);
         }
         let falls = form.otherwise.as_ref().is_none_or(|block| self.block(block));
-        ways.push(Way { falls, known: refused });
+        list.push(Way { falls, refused: refused.len(), known: Vec::new() });
         self.forget_facts(mark);
-        ways
+        Ways { list, refused }
     }
 
     /// The ways through a `match`, one for each arm.
-    pub(crate) fn match_ways(&mut self, form: &Match, span: Span) -> Vec<Way> {
+    pub(crate) fn match_ways(&mut self, form: &Match, span: Span) -> Ways {
         let mut matching = self.matching(&form.value);
-        let mut ways = Vec::with_capacity(form.arms.len());
+        let mut list = Vec::with_capacity(form.arms.len());
         for arm in &form.arms {
             let mark = self.mark();
             self.patterns(&mut matching, &arm.patterns, arm.guard.as_ref());
             let known = self.facts_since(mark);
             let falls = self.block(&arm.body);
             self.leave(mark);
-            ways.push(Way { falls, known });
+            list.push(Way { falls, refused: 0, known });
         }
         self.exhaustive(&matching, head(span, "match"));
         if matching.left != Type::Never {
             // What is left out, which has been reported, goes some way too: nothing is known after it.
-            ways.iter_mut().for_each(|way| way.known.clear());
+            list.iter_mut().for_each(|way| way.known.clear());
         }
-        ways
+        Ways { list, refused: Vec::new() }
     }
 
     /// Takes for true what holds after a statement with these ways. Gives whether any goes on.
-    pub(crate) fn go_on(&mut self, ways: &[Way]) -> bool {
-        let mut open = ways.iter().filter(|way| way.falls);
-        match (open.next(), open.next()) {
-            (None, _) => false,
-            (Some(only), None) => {
-                self.assume(&only.known);
-                true
-            }
-            (Some(first), Some(_)) => {
-                // What all of them know: few facts, few ways.
-                let common: Vec<Fact> = first
-                    .known
-                    .iter()
-                    .filter(|fact| ways.iter().filter(|way| way.falls).all(|way| way.known.contains(fact)))
-                    .cloned()
-                    .collect();
-                self.assume(&common);
-                true
-            }
-        }
+    fn go_on(&mut self, ways: &Ways) -> bool {
+        self.assume(&ways.common());
+        ways.fall()
     }
 
     /// `try` as a statement.

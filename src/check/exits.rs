@@ -297,7 +297,7 @@ impl Checker<'_> {
 
     /// The type of values of which one is given; each whose form differs is converted.
     pub(crate) fn settle(&mut self, given: &[Given]) -> Type {
-        let joined = given.iter().fold(Type::Never, |joined, value| joined.join(value.ty.clone()));
+        let joined = Type::join_all(given.iter().map(|value| value.ty.clone()));
         for value in given {
             if !value.ty.same_shape(&joined) {
                 self.out.coercions.insert(value.id, joined.clone());

@@ -125,7 +125,7 @@ impl Checker<'_> {
         if let Want::Expect(expected, _) = want {
             return expected.clone();
         }
-        let joined = parts.iter().fold(Type::Never, |joined, (_, ty)| joined.join(ty.clone()));
+        let joined = Type::join_all(parts.iter().map(|(_, ty)| ty.clone()));
         for (id, ty) in parts {
             self.convert(id, &ty, &joined);
         }

@@ -179,12 +179,11 @@ impl Checker<'_> {
             }
             ActionKind::If(form) => {
                 let (frame, ways) = self.value_block(Form::If, span, |checker| checker.if_ways(form));
-                let falls = ways.iter().any(|way| way.falls);
-                self.value_of(&frame, falls, &blocks(form), span, form.otherwise.is_none().then_some("if"))
+                self.value_of(&frame, ways.fall(), &blocks(form), span, form.otherwise.is_none().then_some("if"))
             }
             ActionKind::Match(form) => {
                 let (frame, ways) = self.value_block(Form::Match, span, |checker| checker.match_ways(form, span));
-                let falls = ways.iter().any(|way| way.falls);
+                let falls = ways.fall();
                 let arms: Vec<&Block> = form.arms.iter().map(|arm| &arm.body).collect();
                 self.value_of(&frame, falls, &arms, span, None)
             }
@@ -372,7 +371,7 @@ impl Checker<'_> {
         let (_, branches) = self.within(frame, action.span, |checker| checker.branches(block, "race"));
         self.leave(mark);
         let completes = branches.is_empty() || branches.iter().any(|branch| branch.completes);
-        let ty = branches.into_iter().fold(Type::Never, |joined, branch| joined.join(branch.ty));
+        let ty = Type::join_all(branches.into_iter().map(|branch| branch.ty));
         (if ty == Type::Never && completes { Type::Null } else { ty }, completes)
     }
 }

@@ -17,7 +17,7 @@ use crate::program::{Flow, Program};
 use crate::project::{EngineOptions, Project};
 use crate::run::{Engine, FieldError, InputError, Run, RunError, StartError};
 use crate::source::{DiskLoader, SourceFile};
-use crate::tools::mcp;
+use crate::tools;
 use crate::value::{ErrorKind, Value};
 
 /// Run a flow of a file.
@@ -308,7 +308,7 @@ async fn follow(run: &Run, progress: &mut Progress, events: Option<Events>) {
             () = interrupts.next() => {
                 if asked {
                     progress.clear();
-                    mcp::kill_all();
+                    tools::kill_all();
                     std::process::exit(i32::from(Status::Interrupted.code()));
                 }
                 asked = true;

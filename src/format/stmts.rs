@@ -99,11 +99,10 @@ impl<'a> Printer<'a> {
             MockArgs::Any => Doc::text("_"),
             MockArgs::Record(fields) => {
                 let ends = |field: &crate::syntax::ast::PatternField| field.name.span.to(field.pattern.span);
-                let span = match (fields.first(), fields.last()) {
-                    (Some(first), Some(last)) => ends(first).to(ends(last)),
-                    _ => Span { start: mock.tool.span.end, ..mock.tool.span },
-                };
-                self.pattern_fields(fields, span)
+                match (fields.first(), fields.last()) {
+                    (Some(first), Some(last)) => self.pattern_fields(fields, ends(first).to(ends(last))),
+                    _ => Doc::text("{}"),
+                }
             }
         });
         parts.push(Doc::text(")"));

@@ -93,10 +93,18 @@ impl Builder<'_> {
         self.error_expr(self.span(mark))
     }
 
-    /// A run up to its end, or up to an operator looser than the run's.
+    /// A run up to its end.
     fn climb(&mut self, parts: &mut Parts<'_>) -> Expr {
-        // An operand with nothing around it is the common case.
-        let first = self.level(parts, Level::Coalesce);
+        let mut first = None;
+        if !self.at_prefix(parts, Level::Not) {
+            let operand = self.operand(parts);
+            // An operand with nothing around it is the common case.
+            if parts.peek().is_none() {
+                return operand;
+            }
+            first = Some(operand);
+        }
+        let first = self.level(parts, Level::Coalesce, first);
         // Nothing is looser than the loosest level: what is left follows a type, and a type has no members.
         if let Some(rest) = parts.next() {
             self.not_a_tail(&rest);
@@ -104,13 +112,15 @@ impl Builder<'_> {
         first
     }
 
-    fn level(&mut self, parts: &mut Parts<'_>, level: Level) -> Expr {
-        if level == Level::Not && self.at_prefix(parts, level) {
+    /// A run up to an operator looser than a level. Its first operand may have been built already.
+    fn level(&mut self, parts: &mut Parts<'_>, level: Level, first: Option<Expr>) -> Expr {
+        if level == Level::Not && first.is_none() && self.at_prefix(parts, level) {
             return self.prefixes(parts, level);
         }
-        let mut first = match level.above() {
-            Some(above) => self.level(parts, above),
-            None => return self.operand(parts),
+        let mut first = match (level.above(), first) {
+            (Some(above), first) => self.level(parts, above, first),
+            (None, Some(first)) => return first,
+            (None, None) => return self.operand(parts),
         };
         let mut rest: Vec<(BinaryOp, Span, Expr)> = Vec::new();
         let mut compared = false;
@@ -133,7 +143,7 @@ impl Builder<'_> {
             self.foreign(wrote, span, native);
             parts.next();
             let next = match level.above() {
-                Some(above) => self.level(parts, above),
+                Some(above) => self.level(parts, above, None),
                 None => self.operand(parts),
             };
             if level == Level::Compare {
@@ -215,7 +225,7 @@ impl Builder<'_> {
             }
             operators.push((if wrote.starts_with('-') { PrefixOp::Neg } else { PrefixOp::Not }, span));
         }
-        let operand = if level == Level::Not { self.level(parts, Level::Compare) } else { self.operand(parts) };
+        let operand = if level == Level::Not { self.level(parts, Level::Compare, None) } else { self.operand(parts) };
         let span = operators.first().map_or(operand.span, |(_, first)| first.to(operand.span));
         Expr { id: self.fresh(), span, kind: ExprKind::Prefix(operators, Box::new(operand)) }
     }

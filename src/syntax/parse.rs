@@ -107,7 +107,12 @@ impl<'a> Builder<'a> {
     pub(super) fn span_of(&self, start: usize, end: usize) -> Span {
         match self.mended {
             None => Span::new(self.file, start, end),
-            Some(mended) => Span::new(self.file, mended.original(start), mended.original(end)),
+            // What was blanked may have been a character of several bytes.
+            Some(mended) => Span::new(
+                self.file,
+                self.original.floor_char_boundary(mended.original(start)),
+                self.original.ceil_char_boundary(mended.original(end)),
+            ),
         }
     }
 

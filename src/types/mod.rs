@@ -7,10 +7,13 @@ mod names;
 mod operator;
 mod relations;
 mod schema;
+mod union;
 
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, LazyLock};
 
 use indexmap::IndexMap;
+use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -119,12 +122,15 @@ impl PartialEq for RecordType {
     }
 }
 impl Eq for RecordType {}
-impl std::hash::Hash for RecordType {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        for name in self.fields.keys() {
-            name.len().hash(state);
-        }
-        self.fields.len().hash(state);
+impl Hash for RecordType {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Fields are the same in any order; what is inside them may be large, and is left to the comparison.
+        let of = |(name, field): (&Text, &Field)| {
+            let mut state = FxHasher::default();
+            (name, std::mem::discriminant(&field.ty)).hash(&mut state);
+            state.finish()
+        };
+        self.fields.iter().map(of).fold(0, u64::wrapping_add).hash(state);
     }
 }
 impl PartialEq for UnionType {
@@ -133,8 +139,8 @@ impl PartialEq for UnionType {
     }
 }
 impl Eq for UnionType {}
-impl std::hash::Hash for UnionType {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+impl Hash for UnionType {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         self.members.len().hash(state);
     }
 }
@@ -185,42 +191,6 @@ impl Type {
     /// A record of required fields, from plain names: for signatures written in Rust.
     pub fn record_of<const N: usize>(fields: [(&str, Type); N]) -> Type {
         Type::record(fields.map(|(name, ty)| (Text::new(name), Field::required(ty))))
-    }
-
-    /// `A | B | …`: flattened, without duplicates or `never`; a literal beside its base type, and whatever stands
-    /// beside `error` or `json`, is absorbed; `true | false` is `bool`. One member left is that member, none is [`Type::Never`].
-    pub fn union(of: impl IntoIterator<Item = Type>) -> Type {
-        let mut members: Vec<Type> = Vec::new();
-        let mut json = false;
-        let mut pending: Vec<Type> = of.into_iter().collect();
-        pending.reverse();
-        while let Some(ty) = pending.pop() {
-            match ty {
-                Type::Never => {}
-                Type::Error => return Type::Error,
-                Type::Json => json = true,
-                Type::Union(union) => pending.extend(union.members.iter().rev().cloned()),
-                ty if members.contains(&ty) => {}
-                Type::Literal(ref literal) if members.contains(&literal.base()) => {}
-                ty => {
-                    members.retain(|member| !matches!(member, Type::Literal(literal) if literal.base() == ty));
-                    members.push(ty);
-                }
-            }
-        }
-        if json {
-            return Type::Json;
-        }
-        let both = [true, false].map(|bool| Type::Literal(Literal::Bool(bool)));
-        if members.len() > 1 && both.iter().all(|bool| members.contains(bool)) {
-            members.retain(|member| !both.contains(member));
-            members.push(Type::Bool);
-        }
-        match members.len() {
-            0 => Type::Never,
-            1 => members.swap_remove(0),
-            _ => Type::Union(Arc::new(UnionType { name: None, members })),
-        }
     }
 
     /// `T?`
@@ -305,24 +275,29 @@ impl Type {
 
     /// `outcome<T>`: `{ success: true, result: T, error: null } | { success: false, result: null, error: Error }`.
     pub fn outcome(of: Type) -> Type {
-        let arm = |success, result, error| {
+        fn arm(success: bool, result: Type, error: Type) -> Type {
             Type::record_of([("success", Type::Literal(Literal::Bool(success))), ("result", result), ("error", error)])
-        };
+        }
+        static FAILURE: LazyLock<Type> = LazyLock::new(|| arm(false, Type::Null, Type::error_record()));
         let name = format!("outcome<{of}>");
-        Type::union([arm(true, of, Type::Null), arm(false, Type::Null, Type::error_record())]).named(name)
+        let members = vec![arm(true, of, Type::Null), FAILURE.clone()];
+        Type::Union(Arc::new(UnionType { name: Some(name.into()), members }))
     }
 
     /// The `Error` that `catch` binds and an outcome carries.
     pub fn error_record() -> Type {
-        Type::record_of([
-            ("kind", Type::union(ERROR_KINDS.map(Type::literal)).named("ErrorKind")),
-            ("message", Type::String),
-            ("step", Type::String),
-            ("attempts", Type::Int),
-            ("retryable", Type::Bool),
-            ("details", Type::Json),
-        ])
-        .named("Error")
+        static ERROR: LazyLock<Type> = LazyLock::new(|| {
+            Type::record_of([
+                ("kind", Type::union(ERROR_KINDS.map(Type::literal)).named("ErrorKind")),
+                ("message", Type::String),
+                ("step", Type::String),
+                ("attempts", Type::Int),
+                ("retryable", Type::Bool),
+                ("details", Type::Json),
+            ])
+            .named("Error")
+        });
+        ERROR.clone()
     }
 
     /// The fields of an `image` or `file` handle as a record; none for other types.

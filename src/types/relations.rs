@@ -244,25 +244,6 @@ impl Type {
         }
     }
 
-    /// The type of a value that is one or the other: the wider of the two where one fits the other, else their union.
-    #[must_use]
-    pub fn join(self, other: Type) -> Type {
-        if self == other || matches!(other, Type::Never) {
-            return self;
-        }
-        if matches!(self, Type::Never) {
-            return other;
-        }
-        match (&self, &other) {
-            (Type::Error, _) | (_, Type::Error) => Type::Error,
-            (Type::Json, _) | (_, Type::Json) => Type::Json,
-            (Type::List(a), Type::List(b)) => Type::list(Type::clone(a).join(Type::clone(b))),
-            (Type::Int, Type::Float) | (Type::Float, Type::Int) => Type::Float,
-            (Type::Url, Type::String) | (Type::String, Type::Url) => Type::String,
-            _ => Type::union([self, other]),
-        }
-    }
-
     /// The type of a field, method-free: of a record, of a handle, of every member of a union, or `json` in `json`.
     /// Members that are null have no fields: take [`Type::without_null`] first.
     pub fn field(&self, name: &str) -> Option<Type> {
@@ -272,11 +253,8 @@ impl Type {
             Type::Record(record) => record.fields.get(name).map(super::Field::read),
             Type::Image | Type::File => self.handle_record()?.field(name),
             Type::Union(union) => {
-                let mut joined = Type::Never;
-                for member in &union.members {
-                    joined = joined.join(member.field(name)?);
-                }
-                Some(joined)
+                let of: Option<Vec<Type>> = union.members.iter().map(|member| member.field(name)).collect();
+                of.map(Type::join_all)
             }
             _ => None,
         }

@@ -18,9 +18,10 @@ mod brave;
 pub(super) mod cloudinary;
 mod llm;
 mod memory;
+mod skills;
 mod vercel;
 
 use crate::project::provide::Kind;
 
 /// Every built-in provider.
-pub(super) const KINDS: &[Kind] = &[brave::KIND, cloudinary::KIND, llm::KIND, memory::KIND, vercel::KIND];
+pub(super) const KINDS: &[Kind] = &[brave::KIND, cloudinary::KIND, llm::KIND, memory::KIND, skills::KIND, vercel::KIND];
