@@ -37,6 +37,9 @@ mod lower;
 mod mcp;
 #[path = "all/methods.rs"]
 mod methods;
+#[cfg(feature = "project")]
+#[path = "all/openapi.rs"]
+mod openapi;
 #[path = "all/outputs.rs"]
 mod outputs;
 #[path = "all/plan.rs"]

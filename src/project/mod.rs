@@ -204,4 +204,30 @@ mod tests {
         }
         assert_eq!(engine.registry().iter().count(), standard::signatures().count());
     }
+
+    #[test]
+    fn the_operators_rules_are_in_the_catalog() {
+        let text = r#"
+            [provide.brave]
+            endpoint = "https://tools.example"
+            timeout = "7s"
+            retry = { count = 5, backoff = "1s..2s" }
+            rate = "10/s"
+            cost = { usd = 0.5 }
+            tools.search = { safety = "destructive", timeout = "9s" }
+            [provide.memory]
+            endpoint = "https://tools.example"
+            hide = true
+            tools.search = { hide = false, safety = "keyed:query" }
+        "#;
+        let config = Config::parse(SourceFile::new("flow.toml", text)).expect("a config");
+        let catalog = Project::with_config(".", config).catalog();
+        let search = &catalog.get("brave.search").expect("a tool").annotations;
+        assert_eq!((search.read_only, search.destructive, search.cost_usd), (Some(false), Some(true), Some(0.5)));
+        assert_eq!(search.timeout, Some(Duration::from_secs(9)));
+        assert_eq!(search.retry.map(|retry| retry.count), Some(5));
+        let memory: Vec<_> = catalog.iter().filter(|tool| tool.namespace() == "memory").collect();
+        assert_eq!(memory.len(), 1);
+        assert_eq!(memory[0].annotations.key.as_deref(), Some("query"));
+    }
 }
