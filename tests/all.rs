@@ -9,6 +9,9 @@
     reason = "the helpers of tests may do what tests may"
 )]
 
+#[cfg(all(feature = "project", unix))]
+#[path = "all/browser.rs"]
+mod browser;
 #[path = "all/check.rs"]
 mod check;
 #[cfg(feature = "cli")]
@@ -34,6 +37,9 @@ mod lower;
 mod mcp;
 #[path = "all/methods.rs"]
 mod methods;
+#[cfg(feature = "project")]
+#[path = "all/openapi.rs"]
+mod openapi;
 #[path = "all/outputs.rs"]
 mod outputs;
 #[path = "all/plan.rs"]

@@ -74,7 +74,9 @@ pub(super) fn failure(error: &RunError, what: &str, title: Option<&str>, program
         let title = title.filter(|title| *title != error.step).map(|title| format!(" ({title})")).unwrap_or_default();
         format!("step `{}`{title} failed", error.step)
     };
-    let _ = writeln!(text, "{} {head}: {}", paint().red().bold().apply_to("✗"), error.message.trim_end());
+    let head = format!("{} {head}: {}", paint().red().bold().apply_to("✗"), error.message.trim_end());
+    text.push_str(&if watched() { folded(&head, columns()) } else { head });
+    text.push('\n');
     let dim = paint().dim();
     let mut fact = |name: &str, value: &str| {
         let _ = writeln!(text, "  {} {value}", dim.apply_to(format!("{name:<9}")));
@@ -95,6 +97,28 @@ pub(super) fn failure(error: &RunError, what: &str, title: Option<&str>, program
     text
 }
 
+/// A text with its lines broken between words where they are wider than a terminal.
+fn folded(text: &str, columns: usize) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for (at, line) in text.split('\n').enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        let mut width = 0;
+        for word in line.split_inclusive(' ') {
+            let wide = console::measure_text_width(word.trim_end());
+            if width > 2 && width + wide > columns {
+                out.truncate(out.trim_end().len());
+                out.push_str("\n  ");
+                width = 2;
+            }
+            out.push_str(word);
+            width += console::measure_text_width(word);
+        }
+    }
+    out
+}
+
 fn kind(error: &RunError) -> String {
     let hint = if error.retryable { " (trying again may help)" } else { "" };
     format!("{}{hint}", error.kind)
@@ -108,14 +132,18 @@ pub(super) fn excerpt(sources: &Sources, span: Span, dim: &Style) -> String {
     let end = file.position(span.end);
     let _ = writeln!(text, "  {} {}", dim.apply_to("at       "), sources.locate(span));
     let gutter = " ".repeat(at.line.to_string().len());
-    let line = file.line(at.line);
+    // What does not fit into a terminal's width is left out, so that the marks stay beneath their characters.
+    let line = file.line(at.line).trim_end();
+    let room = if watched() { columns().saturating_sub(gutter.len() + 6).max(20) } else { usize::MAX };
+    let shown = console::truncate_str(line, room, "…");
     let column = at.column as usize - 1;
-    let stop = if end.line == at.line { end.column as usize - 1 } else { line.trim_end().chars().count() };
+    let stop = if end.line == at.line { end.column as usize - 1 } else { line.chars().count() };
+    let stop = stop.min(room.max(column + 1));
     let indent: String = line.chars().take(column).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
     let marks = paint().red().apply_to("^".repeat(stop.saturating_sub(column).max(1))).to_string();
     let bar = dim.apply_to("|").to_string();
     let _ = writeln!(text, "   {gutter} {bar}");
-    let _ = writeln!(text, "   {} {bar} {line}", dim.apply_to(at.line));
+    let _ = writeln!(text, "   {} {bar} {shown}", dim.apply_to(at.line));
     let _ = writeln!(text, "   {gutter} {bar} {indent}{marks}");
     text
 }
@@ -154,5 +182,17 @@ impl Gathered {
     /// Whether anything stops a program from running.
     pub(super) fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folded;
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(folded("one two three four", 9), "one two\n  three\n  four");
+        assert_eq!(folded("a\nb c", 80), "a\nb c");
+        assert_eq!(folded("unbreakable and so on", 8), "unbreakable\n  and so\n  on");
     }
 }

@@ -17,7 +17,7 @@ use crate::program::{Flow, Program};
 use crate::project::{EngineOptions, Project};
 use crate::run::{Engine, FieldError, InputError, Run, RunError, StartError};
 use crate::source::{DiskLoader, SourceFile};
-use crate::tools::mcp;
+use crate::tools;
 use crate::value::{ErrorKind, Value};
 
 /// Run a flow of a file.
@@ -300,7 +300,7 @@ async fn follow(run: &Run, progress: &mut Progress, events: Option<Events>) {
     let mut interrupts = Interrupts::listen();
     let mut frames = tokio::time::interval(FRAME);
     frames.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut asker = Asker::new();
+    let mut asker = Asker::new(run);
     let mut asked = false;
     loop {
         tokio::select! {
@@ -308,7 +308,7 @@ async fn follow(run: &Run, progress: &mut Progress, events: Option<Events>) {
             () = interrupts.next() => {
                 if asked {
                     progress.clear();
-                    mcp::kill_all();
+                    tools::kill_all();
                     std::process::exit(i32::from(Status::Interrupted.code()));
                 }
                 asked = true;

@@ -17,10 +17,10 @@ const NARROWEST: f64 = 90.0;
 
 const STYLE: &str = "\
 text{font-family:system-ui,sans-serif;fill:#1c2430}.l{font-size:13px;font-weight:600}.d{font-size:11px;fill:#556070}\
-rect{stroke:#8794a6;stroke-width:1.2}.tool{fill:#e8f1ff}.flow{fill:#efe8ff}.block{fill:#f7f8fa}.end{fill:#e9f7ec}\
+rect{stroke:#8794a6;stroke-width:1.2}.tool{fill:#e8f1ff}.flow{fill:#efe8ff}.block{fill:#f7f8fa}.end{fill:#e9f7ec}.fail{fill:#fdeceb}\
 .lane{fill:none;stroke-dasharray:4 4}.a{stroke:#8794a6;stroke-width:1.4;fill:none;marker-end:url(#arrow)}#arrow path{fill:#8794a6}\
 @media(prefers-color-scheme:dark){svg{background:#14181f}text{fill:#e6eaf0}.d{fill:#9aa6b5}.tool{fill:#1d2f4a}.flow{fill:#30254a}\
-.block{fill:#1b2029}.end{fill:#1c3524}.lane{fill:none}}";
+.block{fill:#1b2029}.end{fill:#1c3524}.fail{fill:#43201f}.lane{fill:none}}";
 
 /// A box with its size.
 struct Sized<'g> {
@@ -116,6 +116,7 @@ fn place(sized: &Sized<'_>, middle: f64, top: f64, out: &mut String) {
         NodeKind::Tool => ("tool", 6.0),
         NodeKind::Flow => ("flow", 6.0),
         NodeKind::Block => ("block", 10.0),
+        NodeKind::End if node.label.starts_with("fail") => ("fail", sized.height / 2.0),
         NodeKind::End => ("end", sized.height / 2.0),
     };
     rect(out, class, middle - sized.width / 2.0, top, (sized.width, sized.height), round);

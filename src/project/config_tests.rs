@@ -120,7 +120,7 @@ fn says_what_is_wrong_and_where() {
     flow.toml:5:18: `a b` is neither a host, an address nor a network
     flow.toml:7:5: `A` must be a table
     flow.toml:8:1: a secret has one place (write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program"] }`)
-    flow.toml:9:10: nothing says who provides `barve` (did you mean `brave`? Else write one of `endpoint`, `mcp` and `openapi`)
+    flow.toml:9:10: nothing says who provides `barve` (did you mean `brave`? Else write one of `endpoint`, `mcp`, `openapi` and `skills`)
     flow.toml:10:10: a namespace has one provider, found `endpoint` and `mcp` (keep one of them)
     flow.toml:14:12: `endpoint` must be an address like `"https://tools.example/flow"`
     flow.toml:17:10: there is no secret `C` (add `C = { env = "C" }` under `[secrets]`)

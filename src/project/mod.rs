@@ -19,6 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostics;
+#[cfg(unix)]
+use crate::project::builtin::browser;
 use crate::project::remotes::Remotes;
 use crate::run::{Engine, EngineBuilder, Limits, Registry, TokioClock, Tool};
 use crate::source::SourceFile;
@@ -28,6 +30,8 @@ use crate::tools::standard_tools;
 use crate::types::Catalog;
 
 pub use artifacts::ArtifactSettings;
+#[cfg(unix)]
+pub use builtin::browser::find_chromium;
 pub use config::{Config, HttpSettings};
 pub use drift::Change;
 pub use lock::{LOCK_NAME, Lock};
@@ -130,7 +134,10 @@ impl Project {
         let client = Arc::new(HttpClient::new(world.http.clone()));
         let mut registry = Registry::default();
         let provided = |tool: &Arc<dyn Tool>| self.config.provide.contains_key(tool.signature().namespace());
-        registry.extend(standard_tools(&client).into_iter().filter(|tool| !provided(tool)));
+        let mut own = standard_tools(&client);
+        #[cfg(unix)]
+        own.extend(browser::Settings::default().tools("browser", world));
+        registry.extend(own.into_iter().filter(|tool| !provided(tool)));
         for (namespace, provider) in &self.config.provide {
             registry.extend(provider.governed(namespace, world));
         }
@@ -196,5 +203,31 @@ mod tests {
             assert!(engine.registry().get(&signature.name).is_some(), "{}", signature.name);
         }
         assert_eq!(engine.registry().iter().count(), standard::signatures().count());
+    }
+
+    #[test]
+    fn the_operators_rules_are_in_the_catalog() {
+        let text = r#"
+            [provide.brave]
+            endpoint = "https://tools.example"
+            timeout = "7s"
+            retry = { count = 5, backoff = "1s..2s" }
+            rate = "10/s"
+            cost = { usd = 0.5 }
+            tools.search = { safety = "destructive", timeout = "9s" }
+            [provide.memory]
+            endpoint = "https://tools.example"
+            hide = true
+            tools.search = { hide = false, safety = "keyed:query" }
+        "#;
+        let config = Config::parse(SourceFile::new("flow.toml", text)).expect("a config");
+        let catalog = Project::with_config(".", config).catalog();
+        let search = &catalog.get("brave.search").expect("a tool").annotations;
+        assert_eq!((search.read_only, search.destructive, search.cost_usd), (Some(false), Some(true), Some(0.5)));
+        assert_eq!(search.timeout, Some(Duration::from_secs(9)));
+        assert_eq!(search.retry.map(|retry| retry.count), Some(5));
+        let memory: Vec<_> = catalog.iter().filter(|tool| tool.namespace() == "memory").collect();
+        assert_eq!(memory.len(), 1);
+        assert_eq!(memory[0].annotations.key.as_deref(), Some("query"));
     }
 }

@@ -84,3 +84,24 @@ pub(crate) fn tool_timeout(tool: &Signature, said: Option<Duration>, limits: &Li
 fn waits(tool: &Signature) -> bool {
     matches!(tool.name.split_once('.'), Some(("time" | "human" | "signal", _)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Annotations, Retry, Type};
+
+    #[test]
+    fn what_the_operator_says_holds_where_the_step_says_nothing() {
+        let (limits, seconds) = (Limits::default(), Duration::from_secs);
+        let retry = Some(Retry { count: 5, backoff: Some((seconds(1), seconds(4))) });
+        let said = Annotations { timeout: Some(seconds(7)), retry, destructive: Some(true), ..Annotations::default() };
+        let tool = Signature::new("a.b", "", Type::Null).annotated(said);
+        assert_eq!(tool_timeout(&tool, None, &limits), Some(seconds(7)));
+        assert_eq!(tool_timeout(&tool, Some(seconds(3)), &limits), Some(seconds(3)));
+        let bounded = Limits { longest_timeout: Some(seconds(2)), ..limits };
+        assert_eq!(tool_timeout(&tool, None, &bounded), Some(seconds(2)));
+        let plan = Plan::of_tool(&tool);
+        assert_eq!((plan.more, plan.first, plan.longest), (5, seconds(1), seconds(4)));
+        assert!(plan.undelivered_only, "what may do harm twice is only repeated where nothing was delivered");
+    }
+}

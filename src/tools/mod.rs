@@ -7,6 +7,8 @@ mod args;
 pub mod artifacts;
 #[cfg(feature = "http")]
 pub mod brave;
+#[cfg(all(feature = "browser", unix))]
+pub mod browser;
 #[cfg(feature = "http")]
 pub mod cloudinary;
 #[cfg(feature = "http")]
@@ -26,8 +28,12 @@ pub mod mcp;
 pub mod memory;
 #[cfg(feature = "project")]
 pub mod openapi;
+#[cfg(feature = "mcp")]
+mod process;
 #[cfg(feature = "http")]
 pub mod setting;
+#[cfg(feature = "project")]
+pub mod skill;
 pub mod standard;
 pub mod system;
 mod unconfigured;
@@ -42,6 +48,8 @@ pub use api::{ApiConfig, ApiKey};
 pub use endpoint::Endpoint;
 #[cfg(feature = "http")]
 pub use governed::{Gate, Governed, Rate};
+#[cfg(feature = "mcp")]
+pub use process::kill_all;
 #[cfg(feature = "http")]
 pub use setting::Setting;
 pub use unconfigured::Unconfigured;

@@ -74,7 +74,7 @@ fn heading(tree: &Tree, canvas: &Canvas) -> String {
     facts.extend(elapsed.map(in_brief));
     let facts = paint.clone().dim().apply_to(facts.join(" · ")).to_string();
     let remark = paint.clone().yellow().apply_to(&canvas.remark);
-    format!("{name}  {facts}  {remark}").trim_end().to_owned()
+    truncate_str(format!("{name}  {facts}  {remark}").trim_end(), canvas.columns, "…").into_owned()
 }
 
 struct Pen<'a> {

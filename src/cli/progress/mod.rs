@@ -92,7 +92,7 @@ impl Progress {
 
     /// Says that the run was asked to end.
     pub(super) fn cancelling(&mut self) {
-        "cancelling: undoing what was done; Ctrl-C again quits at once".clone_into(&mut self.remark);
+        "cancelling and undoing; Ctrl-C again quits at once".clone_into(&mut self.remark);
         match self.shown {
             Shown::Live(_) => self.frame(),
             Shown::Lines | Shown::Not => err(&self.remark),
@@ -115,7 +115,9 @@ impl Progress {
         }
         self.tick += 1;
         if let Shown::Live(screen) = &self.shown {
-            screen.set_message(self.picture().join("\n"));
+            // The `^C` that a terminal shows goes onto a line of its own and so leaves the picture's first line behind:
+            // an empty one.
+            screen.set_message(format!("\n{}", self.picture().join("\n")));
         }
     }
 
@@ -144,7 +146,8 @@ impl Progress {
         let (lines, columns) = Term::stderr().size();
         let canvas = Canvas {
             columns: usize::from(columns).clamp(20, 100),
-            lines: usize::from(lines).saturating_sub(1).max(5),
+            // Less the prompt's and the empty one above.
+            lines: usize::from(lines).saturating_sub(2).max(5),
             #[allow(clippy::disallowed_methods, reason = "the picture is for a person who watches now")]
             now: Timestamp::now(),
             tick: self.tick,

@@ -180,3 +180,26 @@ fn rounds_flows_statements_and_undos() {
 fn lines_for_pipes() {
     insta::assert_snapshot!(three_pages().lines());
 }
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    let run = Recorded::new("a_flow_with_quite_a_long_name", 12)
+        .started(0, "one", "A step whose title goes on and on, further than a narrow terminal is wide")
+        .failed(9, "one", "network", "the host of a rather long address was not found", 9);
+    let mut tree = Tree::default();
+    run.events.iter().for_each(|event| tree.apply(event));
+    for columns in [20, 40, 78] {
+        let canvas = Canvas {
+            columns,
+            lines: 24,
+            now: at(9),
+            tick: 0,
+            paint: Style::new(),
+            planned: vec![("two".to_owned(), "A step that is still to come, with a title of its own too".to_owned())],
+            remark: "cancelling and undoing; Ctrl-C again quits at once".to_owned(),
+        };
+        for line in picture(&tree, &canvas) {
+            assert!(console::measure_text_width(&line) <= columns, "{columns}: {line:?}");
+        }
+    }
+}

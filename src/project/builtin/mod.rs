@@ -15,12 +15,24 @@
 
 mod api;
 mod brave;
+#[cfg(unix)]
+pub(super) mod browser;
 pub(super) mod cloudinary;
 mod llm;
 mod memory;
+mod skills;
 mod vercel;
 
 use crate::project::provide::Kind;
 
 /// Every built-in provider.
-pub(super) const KINDS: &[Kind] = &[brave::KIND, cloudinary::KIND, llm::KIND, memory::KIND, vercel::KIND];
+pub(super) const KINDS: &[Kind] = &[
+    brave::KIND,
+    #[cfg(unix)]
+    browser::KIND,
+    cloudinary::KIND,
+    llm::KIND,
+    memory::KIND,
+    skills::KIND,
+    vercel::KIND,
+];

@@ -218,13 +218,18 @@ impl Provider {
 impl World {
     /// A client for a service that the operator named, which may therefore be private; what it redirects to may not.
     pub fn client(&self, service: &Url) -> Arc<HttpClient> {
-        let host = service.host_str().and_then(|host| host.parse::<Allowed>().ok());
-        let allow_private = host.map_or(AllowPrivate::None, |host| AllowPrivate::Only(vec![host]));
-        Arc::new(HttpClient::new(HttpConfig { allow_private, ..self.http.clone() }))
+        client_of(&self.http, service)
     }
 
     /// A path of the settings.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.root.join(path)
     }
+}
+
+/// See [`World::client`].
+pub(super) fn client_of(http: &HttpConfig, service: &Url) -> Arc<HttpClient> {
+    let host = service.host_str().and_then(|host| host.parse::<Allowed>().ok());
+    let allow_private = host.map_or(AllowPrivate::None, |host| AllowPrivate::Only(vec![host]));
+    Arc::new(HttpClient::new(HttpConfig { allow_private, ..http.clone() }))
 }

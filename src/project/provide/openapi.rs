@@ -6,11 +6,12 @@ use indexmap::IndexMap;
 use url::Url;
 
 use crate::project::keys::{Key, Keys, Shape};
-use crate::project::provide::{Kind, Provide, World};
+use crate::project::provide::{Kind, Provide, World, client_of};
 use crate::project::reader::{Entry, Reader, web_address};
-use crate::run::Tool;
 use crate::tools::Setting;
-use crate::tools::openapi::{Auth, Document, OpenApiSettings};
+use crate::tools::http::HttpClient;
+use crate::tools::listed::Remote;
+use crate::tools::openapi::{Auth, Document, OpenApi, OpenApiSettings};
 
 pub(super) const KIND: Kind = Kind {
     name: "openapi",
@@ -118,7 +119,21 @@ impl Provide for OpenApiSettings {
         sent
     }
 
-    fn tools(&self, _namespace: &str, _world: &World) -> Vec<Arc<dyn Tool>> {
-        Vec::new()
+    fn remote(&self, namespace: &str, world: &World) -> Option<Arc<dyn Remote>> {
+        let mut settings = self.clone();
+        if let Document::File(path) = &mut settings.document {
+            *path = world.path(path);
+        }
+        let document = match &self.document {
+            Document::Url(url) if self.base_url.is_none() => url.host_str().map(str::to_owned),
+            _ => None,
+        };
+        let http = world.http.clone();
+        // A document from elsewhere must not lead into this network by the servers it names.
+        let client = move |url: &Url| match &document {
+            Some(host) if url.host_str() != Some(host) => Arc::new(HttpClient::new(http.clone())),
+            _ => client_of(&http, url),
+        };
+        Some(Arc::new(OpenApi::new(namespace, settings, client)))
     }
 }

@@ -16,11 +16,11 @@ use tokio::sync::Mutex;
 
 use crate::run::{Report, SecretUse, Secrets, ToolError};
 use crate::tools::http::HttpClient;
-use crate::tools::mcp::process::Process;
 use crate::tools::mcp::settings::{McpSettings, Reach};
 use crate::tools::mcp::stdio::Stdio;
 use crate::tools::mcp::tap::{Listeners, Tap};
 use crate::tools::mcp::{answer, http};
+use crate::tools::process::Process;
 use crate::value::ErrorKind;
 
 /// How long a server may take to answer `initialize`: programs may be fetched when they are first started.

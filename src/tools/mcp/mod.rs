@@ -11,14 +11,12 @@
 mod answer;
 mod connection;
 mod http;
-mod process;
 mod server;
 mod settings;
 mod stdio;
 mod tap;
 mod tool;
 
-pub use process::kill_all;
 pub use server::McpServer;
 pub use settings::{McpSettings, Reach};
 pub use tool::McpTool;

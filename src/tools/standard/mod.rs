@@ -8,6 +8,7 @@ mod human;
 mod llm;
 mod memory;
 mod search;
+mod skill;
 mod system;
 mod vercel;
 mod web;
@@ -42,6 +43,7 @@ pub fn namespaces() -> &'static [Namespace] {
             cloudinary::namespace(),
             memory::namespace(),
             vercel::namespace(),
+            skill::namespace(),
             human::human(),
             human::signal(),
         ]

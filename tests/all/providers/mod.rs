@@ -5,6 +5,8 @@ mod failures;
 mod llm;
 mod memory;
 mod project;
+#[cfg(unix)]
+mod skill;
 mod vercel;
 
 use std::collections::VecDeque;

@@ -44,6 +44,9 @@ async fn tables_of_flow_toml_are_tools() {
         models.exact = {{ provider = "mine", model = "m", parameters = {{ temperature = 0.5, stop = ["x"] }} }}
         default = "fast"
         [provide.memory]
+        [provide.text]
+        skills = "skills"
+        env = {{ TOKEN = {{ secret = "KEY" }} }}
         [secrets]
         KEY = {{ file = "key" }}
         "#,
@@ -61,13 +64,21 @@ async fn tables_of_flow_toml_are_tools() {
             step number = llm.extract("seven", into: Number, model: "exact")
             step stored = memory.store(short, tags: ["test"])
             step notes = memory.search("short")
+            step said = text.say(word: "it")
             return {
                 found: found.results.length, deployments: deployments.length, short, n: number.n, same: notes[0].id == stored.id,
+                said: said.word,
             }
         }
     "#;
+    let skill = folder.path().join("skills/say");
+    std::fs::create_dir_all(&skill).unwrap();
+    let facts = "---\nname: say\ndescription: Says it.\nrun: [sh, -c, 'test \"$TOKEN\" = s3cret-0123 && cat']\n\
+                 input: { type: object, properties: { word: { type: string } }, required: [word] }\n\
+                 output: { type: object, properties: { word: { type: string } }, required: [word] }\n---\n";
+    std::fs::write(skill.join("SKILL.md"), facts).unwrap();
     let output = run(&settings, folder.path(), flow).await;
-    assert_eq!(output, json!({ "found": 2, "deployments": 0, "short": "Short.", "n": 7, "same": true }));
+    assert_eq!(output, json!({ "found": 2, "deployments": 0, "short": "Short.", "n": 7, "same": true, "said": "it" }));
     let [search] = brave.seen().try_into().ok().expect("one request");
     assert_eq!(search.header("x-subscription-token"), Some(SECRET));
     let [list] = vercel.seen().try_into().ok().expect("one request");

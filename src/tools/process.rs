@@ -1,18 +1,21 @@
-//! A server's process: in a group of its own, with a clean environment, and gone when it is to be gone, with all that it
+//! A program that is started: in a group of its own, with a clean environment, and gone when it is to be gone, with all that it
 //! started.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
 
 /// How long it may take to end by itself once its input has ended, and once it was interrupted.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long its last words may take once it has ended.
+const LATE: Duration = Duration::from_millis(200);
 /// The variable by which its descendants are known, in whatever group they are.
 const MARK: &str = "FLOW_MCP_SERVER";
 /// What it is given of our own environment.
@@ -24,7 +27,7 @@ const LAST_WORDS: usize = 5;
 /// What lives, for who has to leave at once.
 static LIVING: Mutex<Vec<(Option<Pid>, String)>> = Mutex::new(Vec::new());
 
-/// Kills every server and what they started, for a process that is about to exit without waiting for anything.
+/// Kills every program that was started here and what they started, for a process that is about to exit without waiting for anything.
 pub fn kill_all() {
     for (group, mark) in LIVING.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
         kill(group, &mark);
@@ -37,6 +40,7 @@ pub(super) struct Process {
     group: Option<Pid>,
     mark: String,
     last_words: Arc<Mutex<VecDeque<String>>>,
+    listening: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -71,13 +75,28 @@ impl Process {
         let last_words = Arc::default();
         let pipe = || std::io::Error::other("a pipe is missing");
         let (input, output) = (child.stdin.take().ok_or_else(pipe)?, child.stdout.take().ok_or_else(pipe)?);
-        if let Some(errors) = child.stderr.take() {
+        let listening = child.stderr.take().map(|errors| {
             #[allow(clippy::disallowed_methods, reason = "ends with the pipe it reads")]
-            tokio::spawn(listen(errors, name.to_owned(), Arc::clone(&last_words)));
-        }
+            tokio::spawn(listen(errors, name.to_owned(), Arc::clone(&last_words)))
+        });
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         LIVING.lock().unwrap_or_else(PoisonError::into_inner).push((group, mark.clone()));
-        Ok((Self { child, group, mark, last_words }, input, output))
+        Ok((Self { child, group, mark, last_words, listening }, input, output))
+    }
+
+    /// Waits until it has ended by itself, and what it said last was heard.
+    ///
+    /// # Errors
+    /// The system has lost it.
+    pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+        let status = self.child.wait().await?;
+        // Still there where this wait is given up half-way and begun anew.
+        if let Some(listening) = &mut self.listening {
+            // Who it started may hold its standard error open.
+            let _ = tokio::time::timeout(LATE, listening).await;
+            self.listening = None;
+        }
+        Ok(status)
     }
 
     /// What it wrote to its standard error last, and how it ended, if it has.
@@ -203,7 +222,7 @@ async fn listen(errors: ChildStderr, name: String, last_words: Arc<Mutex<VecDequ
         if text.is_empty() {
             continue;
         }
-        tracing::info!(target: "flowc::mcp", server = name, "{text}");
+        tracing::info!(target: "flowc::process", name, "{text}");
         let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
         if words.len() == LAST_WORDS {
             words.pop_front();
