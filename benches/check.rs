@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench check`; the column of throughput is bytes of source a second.
 
+mod script;
+
 use std::fmt::Write;
 
 use divan::Bencher;
@@ -11,54 +13,26 @@ use flowc::source::{FileId, NoLoader, SourceFile};
 use flowc::syntax::{NodeIds, parse};
 use flowc::tools::standard;
 
-const SIZES: [usize; 3] = [10 << 10, 100 << 10, 1000 << 10];
+use script::{SIZES, script};
 
 fn main() {
     divan::main();
 }
 
-/// A script of about `size` bytes: flows, functions and tests as people write them.
-fn script(size: usize) -> SourceFile {
-    let mut text = String::with_capacity(size + 1024);
-    let mut at = 0;
-    while text.len() < size {
-        let _ = write!(
-            text,
-            r#"
-/// Reads pages, the {at}th way.
-flow read_{at}(urls: list<url>, at_once: int = 8) -> list<Row_{at}> {{
-    step pages "Read {{{{urls.length}}}} pages" = parallel for url in urls limit at_once {{
-        step page "Read {{{{url.host}}}}" = try web.scrape(url) retry 2 backoff 500ms..10s timeout 20s
-        yield {{ url, page }}
-    }}
-    let failed = pages.filter(p => not p.page.success)
-    if failed.length == pages.length {{
-        fail "none of the {{{{urls.length}}}} pages could be read"
-    }}
-    step rows = for p in pages {{
-        if p.page.success {{
-            yield {{ url: p.url, title: p.page.result.title, words: p.page.result.word_count }}
-        }}
-    }}
-    return rows.sort_by(r => -r.words).map(r => {{ url: r.url, title: headline_{at}(r.title, 80), words: r.words + 2 * 3 }})
-}}
-
-type Row_{at} = {{ url: url, title: string, words: int }}
-
-fn headline_{at}(text: string, most: int) -> string {{
-    if text.length > most and most > 3 {{
-        return "{{{{text.slice(0, most - 3)}}}}..."
-    }}
-    return match text {{
-        "" => "untitled",
-        other => other.trim(),
-    }}
-}}
-"#
-        );
-        at += 1;
+/// A flow that is one chain of `else if` with so many links, and as long an expression.
+fn chain(links: usize) -> SourceFile {
+    let mut text = String::from(
+        "flow chain(x: int, y: int?) -> string {\n    var found = 0\n    if x == 0 {\n        set found = 1\n    }",
+    );
+    for link in 1..links {
+        let _ = write!(text, " else if x == {link} and y != null {{\n        set found = {link}\n    }}");
     }
-    SourceFile::new("generated.flow", text)
+    text.push_str("\n    return if found == 0 then \"none\"");
+    for link in 1..links {
+        let _ = write!(text, " else if found == {link} then \"{link}\"");
+    }
+    text.push_str(" else \"more\"\n}\n");
+    SourceFile::new("chain.flow", text)
 }
 
 #[divan::bench(args = SIZES)]
@@ -80,4 +54,12 @@ fn compiled(bencher: Bencher<'_, '_>, size: usize) {
     let source = script(size);
     let catalog = standard::catalog();
     bencher.counter(BytesCount::of_str(source.text())).bench(|| compile(source.clone(), &catalog, &NoLoader));
+}
+
+#[divan::bench(args = [100, 1_000, 10_000])]
+fn chained(bencher: Bencher<'_, '_>, links: usize) {
+    let source = chain(links);
+    let catalog = standard::catalog();
+    assert!(!analyze(source.clone(), &catalog, &NoLoader).has_errors(), "the chain is wrong");
+    bencher.counter(BytesCount::of_str(source.text())).bench(|| analyze(source.clone(), &catalog, &NoLoader));
 }

@@ -9,6 +9,9 @@
     reason = "the helpers of tests may do what tests may"
 )]
 
+#[cfg(all(feature = "project", unix))]
+#[path = "all/browser.rs"]
+mod browser;
 #[path = "all/check.rs"]
 mod check;
 #[cfg(feature = "cli")]

@@ -1,7 +1,7 @@
 //! What the checker carries along: scopes, narrowing facts, and the frame of the flow of control it stands in.
 
 use indexmap::IndexMap;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::check::exits::Body;
 use crate::check::items::Declared;
@@ -20,7 +20,7 @@ pub(crate) struct Checker<'a> {
     /// The file that is being checked.
     pub(crate) file: FileId,
     /// What each file's top-level names stand for, imports included.
-    pub(crate) items: FxHashMap<FileId, IndexMap<Text, ItemRef>>,
+    pub(crate) items: FxHashMap<FileId, IndexMap<Text, ItemRef, FxBuildHasher>>,
     /// What is known of flows, functions, types and declared tools.
     pub(crate) declared: Declared,
     /// The locals in sight, innermost last.
@@ -157,7 +157,12 @@ impl<'a> Checker<'a> {
         Self {
             units,
             catalog,
-            out: Checked { types: vec![Type::Error; nodes], ..Checked::default() },
+            out: Checked {
+                types: vec![Type::Error; nodes],
+                // About every other node is a name, a call or a member.
+                resolutions: FxHashMap::with_capacity_and_hasher(nodes / 2, FxBuildHasher),
+                ..Checked::default()
+            },
             file: FileId::default(),
             items: FxHashMap::default(),
             declared: Declared::default(),

@@ -1,7 +1,7 @@
 //! Flows and functions: the order in which they are checked, their defaults, and the results they declare or give.
 
 use indexmap::IndexMap;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use crate::check::ItemRef;
 use crate::check::call::Callee;
@@ -12,7 +12,7 @@ use crate::check::walk::{self, Visitor};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{Block, Call, FlowDecl, FnBody, FnDecl, Item, ItemKind, Name, Param};
-use crate::types::{Field, Text, Type};
+use crate::types::{Field, Fields, Type};
 
 impl<'a> Checker<'a> {
     /// Checks the body of every item. Flows and functions come after those they call, so that a result that is not
@@ -116,10 +116,10 @@ impl<'a> Checker<'a> {
     }
 
     /// Declares parameters, each after its default, which may use those before it. Gives them as fields.
-    fn params(&mut self, of: Callee, params: &[Param]) -> IndexMap<Text, Field> {
+    fn params(&mut self, of: Callee, params: &[Param]) -> Fields {
         let known = self.parameters(&of);
         let prev = std::mem::replace(&mut self.prev, Prev::Nothing("in a default"));
-        let mut fields = IndexMap::with_capacity(params.len());
+        let mut fields = Fields::with_capacity_and_hasher(params.len(), FxBuildHasher);
         for (at, param) in params.iter().enumerate() {
             let ty = known.list.get(at).map_or(Type::Error, |known| known.ty.clone());
             let name = &param.name;
@@ -217,7 +217,7 @@ impl<'a> Checker<'a> {
 /// Which flow or function calls which.
 #[derive(Default)]
 struct Graph<'a> {
-    nodes: IndexMap<ItemRef, Node<'a>>,
+    nodes: IndexMap<ItemRef, Node<'a>, FxBuildHasher>,
     /// Each after those it calls.
     order: Vec<ItemRef>,
     /// Circles: each call of it with the one that makes it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use crate::check::call::{Parameter, Parameters};
 use crate::check::context::Checker;
@@ -28,7 +28,7 @@ pub(crate) struct Declared {
     /// Names whose import failed: silent wherever they are used.
     pub(crate) unknown: FxHashSet<(FileId, Text)>,
     /// Imported names, with where they stand and whether anything used them.
-    imports: IndexMap<(FileId, Text), (Span, bool)>,
+    imports: IndexMap<(FileId, Text), (Span, bool), FxBuildHasher>,
     /// Type declarations that are being resolved, outermost first.
     pub(crate) resolving: Vec<ItemRef>,
     /// The type parameters of the tool at hand.
@@ -101,7 +101,7 @@ impl<'a> Checker<'a> {
     }
 
     fn declare_items(&mut self, unit: &Unit) {
-        let mut names: IndexMap<Text, ItemRef> = IndexMap::new();
+        let mut names: IndexMap<Text, ItemRef, FxBuildHasher> = IndexMap::default();
         for (index, item) in unit.tree.items.iter().enumerate() {
             let Some(name) = declared_name(&item.kind) else { continue };
             if matches!(item.kind, ItemKind::Type(_)) && Type::NAMES.contains(&name.text.as_str()) {

@@ -1,6 +1,5 @@
 //! List and record literals.
 
-use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 
 use crate::check::context::Checker;
@@ -8,13 +7,13 @@ use crate::check::expr::Brief;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ListItem, Name, RecordField};
-use crate::types::{Field, Literal, RecordType, Text, Type};
+use crate::types::{Field, Fields, Literal, RecordType, Text, Type};
 
 /// A record literal under way.
 #[derive(Default)]
 struct Built {
     /// The fields so far.
-    fields: IndexMap<Text, Field>,
+    fields: Fields,
     /// Where each written name stands.
     written: FxHashMap<Text, Span>,
     /// The first spread.
@@ -378,7 +377,7 @@ fn may_be(record: &RecordType, fields: &[RecordField]) -> bool {
 }
 
 /// The fields that a value brings when it is spread; those that only some members of a union have are optional.
-fn fields_of(ty: &Type) -> Option<IndexMap<Text, Field>> {
+fn fields_of(ty: &Type) -> Option<Fields> {
     match ty {
         Type::Record(record) => Some(record.fields.clone()),
         Type::Image | Type::File => fields_of(&ty.handle_record()?),
@@ -407,7 +406,7 @@ fn fields_of(ty: &Type) -> Option<IndexMap<Text, Field>> {
 }
 
 /// Puts a field over what is there: one that is absent or null leaves what it would replace.
-pub(crate) fn overlay(fields: &mut IndexMap<Text, Field>, name: &Text, field: Field) {
+pub(crate) fn overlay(fields: &mut Fields, name: &Text, field: Field) {
     match fields.get_mut(name) {
         Some(under) if field.optional || field.ty.allows_null() => {
             under.ty = under.ty.clone().join(field.ty.without_null());

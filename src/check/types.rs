@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::check::ItemRef;
 use crate::check::context::Checker;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{ItemKind, Name, TypeExpr, TypeExprKind, TypeField};
-use crate::types::{Field, RecordType, Text, Type};
+use crate::types::{Field, Fields, RecordType, Type};
 
 /// What other languages call them.
 const FOREIGN: [(&str, &str); 21] = [
@@ -106,7 +106,7 @@ impl Checker<'_> {
 
     fn record_type(&mut self, of: &[TypeField]) -> (Type, Measure) {
         let mut measure = Measure::LEAF;
-        let mut fields: IndexMap<Text, Field> = IndexMap::with_capacity(of.len());
+        let mut fields = Fields::with_capacity_and_hasher(of.len(), FxBuildHasher);
         for field in of {
             let (ty, inner) = self.meaning(&field.ty);
             measure.hold(inner);

@@ -1,5 +1,4 @@
-//! The questions of a run, put to the person at the terminal, one after the other. Where there is no terminal, they
-//! fail and say how they can be answered.
+//! The questions of a run, put to the person at the terminal, one after the other.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, IsTerminal};
@@ -17,29 +16,30 @@ use crate::value::Value;
 pub(super) struct Asker {
     /// The paths of the steps that wait; the first is being asked.
     open: VecDeque<Text>,
-    /// What the person types, line by line; none until the first question, and nothing where nobody is there.
+    /// What the person types, line by line; none until the first question.
     lines: Option<mpsc::UnboundedReceiver<String>>,
-    terminal: bool,
 }
 
+/// Why nobody answers where there is no terminal.
+const NOBODY: &str = "nobody is here to answer: `flowc run` asks on a terminal, and a program that embeds the run answers \
+                      with `Run::answer` and `Run::signal`";
+
 impl Asker {
-    pub(super) fn new() -> Self {
-        Self { open: VecDeque::new(), lines: None, terminal: std::io::stdin().is_terminal() && watched() }
+    /// Where there is no terminal, the run is told that nobody answers.
+    pub(super) fn new(run: &Run) -> Self {
+        if !(std::io::stdin().is_terminal() && watched()) {
+            run.unattended(NOBODY);
+        }
+        Self { open: VecDeque::new(), lines: None }
     }
 
     /// Takes an event: a step begins to wait, or ends.
     pub(super) fn event(&mut self, event: &Event, run: &Run, progress: &mut Progress) {
         match &event.kind {
-            EventKind::RunWaiting { path, .. } if self.terminal => {
+            EventKind::RunWaiting { path, .. } => {
                 self.open.push_back(path.clone());
                 if self.open.len() == 1 {
                     self.ask(run, progress);
-                }
-            }
-            EventKind::RunWaiting { path, .. } => {
-                if let Some(waiting) = find(run, path) {
-                    // It may have ended by itself in the meantime, and is no longer to be answered then.
-                    let _ = run.decline(path, how(waiting.request.kind));
                 }
             }
             kind if kind.ends_step() => {
@@ -99,20 +99,6 @@ impl Asker {
 
 fn find(run: &Run, path: &str) -> Option<Waiting> {
     run.waiting().into_iter().find(|waiting| waiting.path == path)
-}
-
-/// How a request is met where nobody can be asked.
-fn how(kind: RequestKind) -> &'static str {
-    match kind {
-        RequestKind::Answer | RequestKind::Approval => {
-            "nobody is here to answer: `flowc run` asks on a terminal, and a program that embeds the run answers with \
-             `Run::answer`"
-        }
-        RequestKind::Signal => {
-            "no signal comes in here: `flowc run` asks for its value on a terminal, and a program that embeds the run \
-             sends it with `Run::signal`"
-        }
-    }
 }
 
 fn question(request: &Request) {

@@ -17,6 +17,7 @@ use crate::program::Program;
 use crate::project::{Config, EngineOptions, Project};
 use crate::run::Engine;
 use crate::source::{NoLoader, SourceFile};
+use crate::types::Signature;
 use crate::value::Value;
 
 /// Run the example flows, without accounts or a network.
@@ -44,7 +45,7 @@ struct Story {
     show: fn(&Value) -> String,
 }
 
-const STORIES: [Story; 3] = [
+const STORIES: [Story; 4] = [
     Story {
         flow: "multi_scrape",
         source: include_str!("../../examples/multi_scrape.flow"),
@@ -70,6 +71,14 @@ const STORIES: [Story; 3] = [
         patience: None,
         show: deployment,
     },
+    Story {
+        flow: "screenshot_and_post",
+        source: include_str!("../../examples/screenshot_and_post.flow"),
+        about: "opens a page in Chromium, photographs it and uploads the picture",
+        input: |demo| json!({ "url": demo.pictured() }),
+        patience: None,
+        show: picture,
+    },
 ];
 
 pub(super) fn demo(args: &Args) -> Status {
@@ -91,10 +100,11 @@ pub(super) fn demo(args: &Args) -> Status {
         let mut status = Status::Fine;
         for story in STORIES.iter().filter(wanted) {
             match tell(story, &demo, &project).await {
-                Ok(value) if args.json => {
+                Ok(None) => {}
+                Ok(Some(value)) if args.json => {
                     results.insert(story.flow.to_owned(), Json::from(&value));
                 }
-                Ok(value) => out_raw((story.show)(&value)),
+                Ok(Some(value)) => out_raw((story.show)(&value)),
                 Err(Status::Interrupted) => return Status::Interrupted,
                 Err(failed) => status = failed,
             }
@@ -115,11 +125,20 @@ async fn world(folder: &std::path::Path) -> Result<(Demo, Project), String> {
     Ok((demo, Project::with_config(folder, config)))
 }
 
-/// Runs a flow and shows it at work.
-async fn tell(story: &Story, demo: &Demo, project: &Project) -> Result<Value, Status> {
+/// Runs a flow and shows it at work. None where this machine lacks what one of its tools needs.
+async fn tell(story: &Story, demo: &Demo, project: &Project) -> Result<Option<Value>, Status> {
     let options = EngineOptions { longest_timeout: story.patience, ..EngineOptions::default() };
     let engine = project.engine_builder(options).build().map_err(misused)?;
     let program = program(story, &engine)?;
+    let lacks = |tool: &&Arc<Signature>| engine.registry().get(&tool.name).is_none_or(|tool| !tool.available());
+    if let Some(tool) = program.tools.iter().find(lacks) {
+        let name = paint().bold().apply_to(story.flow);
+        err(format_args!(
+            "{name} is left out: `{}` needs Chromium, which is not installed (`apt install chromium`)",
+            tool.name
+        ));
+        return Ok(None);
+    }
     let input = (story.input)(demo);
     err(format_args!("{} {}", paint().bold().apply_to(story.flow), story.about));
     err(paint().dim().apply_to(format_args!("examples/{}.flow with {}", story.flow, brief(&input))));
@@ -131,7 +150,7 @@ async fn tell(story: &Story, demo: &Demo, project: &Project) -> Result<Value, St
     let end = started.value().await;
     progress.finish();
     err("");
-    end.map_err(|error| run::failed(&error, &progress, &program))
+    end.map(Some).map_err(|error| run::failed(&error, &progress, &program))
 }
 
 fn program(story: &Story, engine: &Engine) -> Result<Arc<Program>, Status> {
@@ -191,4 +210,10 @@ fn deployment(value: &Value) -> String {
         let _ = writeln!(page, "- `{problem}`");
     }
     drawn(&page)
+}
+
+fn picture(value: &Value) -> String {
+    let side = |name| value.get(name).and_then(Value::as_int).unwrap_or_default();
+    let (message, url) = (text(value, "message"), text(value, "url"));
+    drawn(&format!("{message}: {} x {} pixels, at {url}\n", side("width"), side("height")))
 }

@@ -300,7 +300,7 @@ async fn follow(run: &Run, progress: &mut Progress, events: Option<Events>) {
     let mut interrupts = Interrupts::listen();
     let mut frames = tokio::time::interval(FRAME);
     frames.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut asker = Asker::new();
+    let mut asker = Asker::new(run);
     let mut asked = false;
     loop {
         tokio::select! {

@@ -2,6 +2,7 @@
 //! stand-ins for the services that the flows' tools call. They speak the services' own protocols; what they answer follows
 //! from what they are asked.
 
+mod cloudinary;
 mod llm;
 mod search;
 mod site;
@@ -39,6 +40,9 @@ impl Demo {
             .route("/v13/deployments/{id}", get(vercel::one))
             .route("/v3/deployments/{id}/events", get(vercel::events))
             .route("/v1/messages", post(llm::answer))
+            .route("/v1_1/{cloud}/{kind}/upload", post(cloudinary::upload))
+            .route("/demo/image/upload/v1/{*name}", get(cloudinary::picture))
+            .with_state(cloudinary::Cloud::new(address))
             .fallback(site::answer);
         #[allow(clippy::disallowed_methods, reason = "the server lives as long as the world, which aborts it")]
         let server = tokio::spawn(async move {
@@ -87,6 +91,10 @@ impl Demo {
             provider = "anthropic"
             model = "stand-in"
             price = {{ input = 3.0, output = 15.0 }}
+
+            [artifacts]
+            dir = "artifacts"
+            cloudinary = {{ cloud = "demo", key = "{KEY}", secret = "KEY", base_url = "{base}" }}
 
             [provide.memory]
             path = "memory.db"

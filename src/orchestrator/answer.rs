@@ -20,7 +20,10 @@ impl Answer {
     /// The answer of a run that was, or could not be, started.
     pub(super) async fn of_start(started: Result<Run, StartError>) -> Self {
         match started {
-            Ok(run) => Self(run.value().await),
+            Ok(run) => {
+                run.unattended("nobody can be asked before the end: start the workflow and answer its run");
+                Self(run.value().await)
+            }
             Err(error) => Self(Err(RunError::new(ErrorKind::Invalid, error.to_string()))),
         }
     }

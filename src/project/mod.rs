@@ -19,6 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostics;
+#[cfg(unix)]
+use crate::project::builtin::browser;
 use crate::project::remotes::Remotes;
 use crate::run::{Engine, EngineBuilder, Limits, Registry, TokioClock, Tool};
 use crate::source::SourceFile;
@@ -28,6 +30,8 @@ use crate::tools::standard_tools;
 use crate::types::Catalog;
 
 pub use artifacts::ArtifactSettings;
+#[cfg(unix)]
+pub use builtin::browser::find_chromium;
 pub use config::{Config, HttpSettings};
 pub use drift::Change;
 pub use lock::{LOCK_NAME, Lock};
@@ -130,7 +134,10 @@ impl Project {
         let client = Arc::new(HttpClient::new(world.http.clone()));
         let mut registry = Registry::default();
         let provided = |tool: &Arc<dyn Tool>| self.config.provide.contains_key(tool.signature().namespace());
-        registry.extend(standard_tools(&client).into_iter().filter(|tool| !provided(tool)));
+        let mut own = standard_tools(&client);
+        #[cfg(unix)]
+        own.extend(browser::Settings::default().tools("browser", world));
+        registry.extend(own.into_iter().filter(|tool| !provided(tool)));
         for (namespace, provider) in &self.config.provide {
             registry.extend(provider.governed(namespace, world));
         }

@@ -80,6 +80,12 @@ impl Run {
         self.shared.open()?.inbox.decline(path, why)
     }
 
+    /// Says that nobody will answer: a step that waits for a person or a signal fails with kind `denied`, now and later.
+    /// For hosts that run flows to their end and have nobody to ask.
+    pub fn unattended(&self, why: &str) {
+        self.shared.inbox.unattended(why);
+    }
+
     /// Sends a signal. The step that has waited longest for one of this name gets it; where none waits it is kept, in
     /// this process, for the next that does.
     ///

@@ -21,6 +21,8 @@ struct State {
     open: IndexMap<Text, Open>,
     /// By name, in the order they came.
     signals: IndexMap<Text, VecDeque<Value>>,
+    /// Why nothing is ever answered, where that is so.
+    unattended: Option<Text>,
 }
 
 struct Open {
@@ -69,7 +71,13 @@ impl Inbox {
             return value.conform(&request.wanted).map_err(of);
         }
         let (reply, replied) = oneshot::channel();
-        self.lock().open.insert(path.clone(), Open { request: request.clone(), reply });
+        {
+            let mut state = self.lock();
+            if let Some(why) = &state.unattended {
+                return Err(declined(&request, why));
+            }
+            state.open.insert(path.clone(), Open { request: request.clone(), reply });
+        }
         let _place = Place { inbox: self, path };
         begins(&request);
         replied.await.unwrap_or_else(|_| Err(ToolError::new(ErrorKind::Internal, "the request was lost")))
@@ -109,6 +117,16 @@ impl Inbox {
         Ok(())
     }
 
+    /// Makes every step fail that waits, now and later.
+    pub(crate) fn unattended(&self, why: &str) {
+        let mut state = self.lock();
+        state.unattended = Some(why.into());
+        for (_, open) in state.open.drain(..) {
+            let refusal = declined(&open.request, why);
+            let _ = open.reply.send(Err(refusal));
+        }
+    }
+
     /// Gives a signal to the step that has waited longest for it, or keeps it for the next.
     pub(crate) fn signal(&self, name: &str, value: Value) -> Result<(), AnswerError> {
         let mut state = self.lock();
@@ -140,6 +158,10 @@ impl State {
     fn not_waiting(&self, path: &str) -> AnswerError {
         AnswerError::NotWaiting { path: path.into(), waiting: self.open.keys().cloned().collect() }
     }
+}
+
+fn declined(request: &Request, why: &str) -> ToolError {
+    ToolError::new(ErrorKind::Denied, format!("{why} (the step waits for {})", request.reason()))
 }
 
 /// A place in the inbox, given up when the step no longer waits.

@@ -199,6 +199,7 @@ fn failed(why: &Json) -> CallToolResult {
 /// Waits for the run's end and tells its progress on the way. A call that is cancelled or dropped cancels the run.
 async fn follow(run: &Run, mut progress: Option<Progress>, cancelled: &CancellationToken) -> Result<Value, RunError> {
     let guard = CancelOnDrop(run);
+    run.unattended("an assistant that calls a flow is asked nothing");
     let mut events = run.events();
     let mut asked = false;
     loop {

@@ -7,6 +7,8 @@ mod args;
 pub mod artifacts;
 #[cfg(feature = "http")]
 pub mod brave;
+#[cfg(all(feature = "browser", unix))]
+pub mod browser;
 #[cfg(feature = "http")]
 pub mod cloudinary;
 #[cfg(feature = "http")]

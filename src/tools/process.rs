@@ -90,9 +90,11 @@ impl Process {
     /// The system has lost it.
     pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
         let status = self.child.wait().await?;
-        if let Some(listening) = self.listening.take() {
+        // Still there where this wait is given up half-way and begun anew.
+        if let Some(listening) = &mut self.listening {
             // Who it started may hold its standard error open.
             let _ = tokio::time::timeout(LATE, listening).await;
+            self.listening = None;
         }
         Ok(status)
     }

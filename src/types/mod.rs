@@ -13,7 +13,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use indexmap::IndexMap;
-use rustc_hash::FxHasher;
+use rustc_hash::{FxBuildHasher, FxHasher};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -86,13 +86,16 @@ pub enum Literal {
     Bool(bool),
 }
 
+/// Fields by their names, in declared order.
+pub type Fields = IndexMap<Text, Field, FxBuildHasher>;
+
 /// A record's fields, in declared order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordType {
     /// The name it was declared with, for messages.
     pub name: Option<Text>,
     /// Its fields.
-    pub fields: IndexMap<Text, Field>,
+    pub fields: Fields,
 }
 
 /// A field of a record type.

@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 use serde_json::{Map, Value as Json, json};
 
-use crate::types::{Annotations, Field, Literal, Param, RecordType, Signature, Text, Type};
+use crate::types::{Annotations, Field, Fields, Literal, Param, RecordType, Signature, Text, Type};
 
 const HTTP_PATTERN: &str = "^https?://";
 const DURATION_PATTERN: &str = "^-?[0-9]+(ms|s|m|h|d)$";
@@ -56,7 +56,7 @@ impl Signature {
         input: &Json,
         output: Option<&Json>,
     ) -> Self {
-        let mut fields: IndexMap<Text, Field> = IndexMap::new();
+        let mut fields = Fields::default();
         let input_type = Type::from_json_schema(input);
         for (at, member) in input_type.members().iter().enumerate() {
             let Type::Record(record) = member else { continue };
@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
         };
         let properties = schema.get("properties").and_then(Json::as_object).filter(|fields| !fields.is_empty());
         let Some(properties) = properties else { return self.map(schema) };
-        let mut fields = IndexMap::with_capacity(properties.len());
+        let mut fields = Fields::with_capacity_and_hasher(properties.len(), FxBuildHasher);
         for (name, property) in properties {
             let optional = !required(name) || self.keyword(property, "default").is_some();
             let doc = self.keyword(property, "description").and_then(Json::as_str).unwrap_or_default().to_owned();

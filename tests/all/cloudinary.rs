@@ -55,7 +55,7 @@ impl StandIn {
     }
 
     /// Answers the next upload with this.
-    fn fail(&self, status: u16, headers: &[(&'static str, &'static str)], body: &'static str) {
+    pub(crate) fn fail(&self, status: u16, headers: &[(&'static str, &'static str)], body: &'static str) {
         let mut response = (StatusCode::from_u16(status).expect("a status"), body).into_response();
         for (name, value) in headers {
             response.headers_mut().insert(*name, value.parse().expect("a header"));

@@ -138,6 +138,17 @@ async fn waits_are_declined_and_cancelled() {
     let error = failure(&run).await;
     assert_eq!((error.kind, error.attempts, error.message.as_str()), (ErrorKind::Denied, 1, "nobody is here"));
 
+    for late in [false, true] {
+        let run = start(flow);
+        if late {
+            waits(&run).await;
+        }
+        run.unattended("nobody is here");
+        let error = failure(&run).await;
+        assert_eq!((error.kind, error.attempts), (ErrorKind::Denied, 1));
+        assert_eq!(error.message, "nobody is here (the step waits for approval: Sure?)");
+    }
+
     let run = start(flow);
     waits(&run).await;
     run.cancel();

@@ -83,6 +83,7 @@ async fn perform(tool: &str, input: Value, engine: &Engine, project: &Project) -
         Ok(run) => run,
         Err(why) => return misused(why),
     };
+    run.unattended("nobody is here to answer: a flow that `flowc run` runs on a terminal can ask");
     tokio::select! {
         () = follow(&run) => {}
         Ok(()) = tokio::signal::ctrl_c() => run.cancel(),

@@ -15,6 +15,8 @@
 
 mod api;
 mod brave;
+#[cfg(unix)]
+pub(super) mod browser;
 pub(super) mod cloudinary;
 mod llm;
 mod memory;
@@ -24,4 +26,13 @@ mod vercel;
 use crate::project::provide::Kind;
 
 /// Every built-in provider.
-pub(super) const KINDS: &[Kind] = &[brave::KIND, cloudinary::KIND, llm::KIND, memory::KIND, skills::KIND, vercel::KIND];
+pub(super) const KINDS: &[Kind] = &[
+    brave::KIND,
+    #[cfg(unix)]
+    browser::KIND,
+    cloudinary::KIND,
+    llm::KIND,
+    memory::KIND,
+    skills::KIND,
+    vercel::KIND,
+];

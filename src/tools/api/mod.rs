@@ -119,8 +119,8 @@ impl Api {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let sent = self.send(Method::GET, url, None, context).await?;
-        self.read(&sent.read().await?)
+        let (incoming, hidden) = self.send(Method::GET, url, None, context).await?;
+        self.read(&incoming.read().await?, &hidden)
     }
 
     /// `POST` of a JSON body: the answer as a `T`.
@@ -133,8 +133,8 @@ impl Api {
         body: &Json,
         context: ToolContext<'_>,
     ) -> Result<T, ToolError> {
-        let sent = self.send(Method::POST, self.url(path), Some(body), context).await?;
-        self.read(&sent.read().await?)
+        let (incoming, hidden) = self.send(Method::POST, self.url(path), Some(body), context).await?;
+        self.read(&incoming.read().await?, &hidden)
     }
 
     /// `POST` of a JSON body that asks for an event stream.
@@ -147,13 +147,12 @@ impl Api {
         body: &Json,
         context: ToolContext<'_>,
     ) -> Result<Streamed, ToolError> {
-        let sent = self.send(Method::POST, self.url(path), Some(body), context).await?;
-        let is_stream =
-            sent.headers.get(CONTENT_TYPE).is_some_and(|mime| mime.as_bytes().starts_with(b"text/event-stream"));
-        if is_stream {
-            return Ok(Streamed::Events(Events::new(sent)));
+        let (incoming, hidden) = self.send(Method::POST, self.url(path), Some(body), context).await?;
+        let mime = incoming.headers.get(CONTENT_TYPE);
+        if mime.is_some_and(|mime| mime.as_bytes().starts_with(b"text/event-stream")) {
+            return Ok(Streamed::Events(Events::new(incoming)));
         }
-        self.read(&sent.read().await?).map(Streamed::Whole)
+        self.read(&incoming.read().await?, &hidden).map(Streamed::Whole)
     }
 
     /// The error of an answer that was read but does not make sense.
@@ -170,21 +169,21 @@ impl Api {
         url
     }
 
-    /// Sends a request; the answer's status is a good one.
+    /// Sends a request; the answer's status is a good one. With it comes what must not be seen of the request.
     async fn send(
         &self,
         method: Method,
         url: Url,
         body: Option<&Json>,
         context: ToolContext<'_>,
-    ) -> Result<Incoming, ToolError> {
+    ) -> Result<(Incoming, Hidden), ToolError> {
         let headers = self.headers(&url, body.is_some(), context.secrets)?;
-        let hidden = secrets_in(&headers);
+        let hidden = Hidden::in_headers(&headers);
         let body = body.map(|body| Bytes::from(body.to_string()));
         let request = Request { method, url, headers, body, timeout: context.timeout };
         let incoming = self.client.open(request, Redirects::Keep).await?;
         if incoming.status.is_success() {
-            return Ok(incoming);
+            return Ok((incoming, hidden));
         }
         let response = incoming.read().await?;
         Err(self.refused(&response, &hidden))
@@ -214,7 +213,7 @@ impl Api {
     }
 
     /// The error of a bad status, in the API's own words, without the secrets where the API repeats them.
-    fn refused(&self, response: &Response, hidden: &[String]) -> ToolError {
+    fn refused(&self, response: &Response, hidden: &Hidden) -> ToolError {
         let status = response.status.as_u16();
         let reason = response.status.canonical_reason().unwrap_or_default().to_lowercase();
         let mut error = status_error(response).unwrap_or_else(|| ToolError::new(ErrorKind::Tool, ""));
@@ -237,19 +236,14 @@ impl Api {
             _ => String::new(),
         };
         let message = format!("{} answered {}{said}{hint}", self.name, format!("{status} {reason}").trim_end());
-        let hide = |text: &str| hidden.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"));
-        error.message = hide(&message);
-        error.details(Value::record_of([
-            ("status", Value::Int(i64::from(status))),
-            ("url", response.url.as_str().into()),
-            ("body", hide(&excerpt(&response.body)).into()),
-        ]))
+        error.message = hidden.hide(&message);
+        error.details(details(response, hidden))
     }
 
-    fn read<T: DeserializeOwned>(&self, response: &Response) -> Result<T, ToolError> {
+    fn read<T: DeserializeOwned>(&self, response: &Response, hidden: &Hidden) -> Result<T, ToolError> {
         serde_json::from_slice(&response.body).map_err(|why| {
             let bytes = response.body.len();
-            let error = match why.classify() {
+            let mut error = match why.classify() {
                 Category::Eof if bytes > 0 => {
                     self.error(ErrorKind::Network, format!("broke off: its JSON of {bytes} bytes has no end"))
                 }
@@ -260,23 +254,38 @@ impl Api {
                     self.error(ErrorKind::Invalid, format!("answered with what is not JSON{mime}: {why}"))
                 }
             };
-            error.details(Value::record_of([
-                ("status", Value::Int(i64::from(response.status.as_u16()))),
-                ("url", response.url.as_str().into()),
-                ("body", excerpt(&response.body).into()),
-            ]))
+            error.message = hidden.hide(&error.message);
+            error.details(details(response, hidden))
         })
     }
 }
 
-/// What must not be seen of a request.
-fn secrets_in(headers: &HeaderMap) -> Vec<String> {
-    let secret = |value: &HeaderValue| {
-        let text = value.to_str().ok()?;
-        Some(text.strip_prefix("Bearer ").unwrap_or(text).to_owned())
-    };
-    let sensitive = headers.values().filter(|value| value.is_sensitive());
-    sensitive.filter_map(secret).filter(|secret| !secret.is_empty()).collect()
+/// The secrets of a request, which an answer may repeat.
+struct Hidden(Vec<String>);
+
+impl Hidden {
+    fn in_headers(headers: &HeaderMap) -> Self {
+        let secret = |value: &HeaderValue| {
+            let text = value.to_str().ok()?;
+            Some(text.strip_prefix("Bearer ").unwrap_or(text).to_owned())
+        };
+        let sensitive = headers.values().filter(|value| value.is_sensitive());
+        Self(sensitive.filter_map(secret).filter(|secret| !secret.is_empty()).collect())
+    }
+
+    fn hide(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
+    }
+}
+
+/// What programs may want to know of an answer that is no good.
+fn details(response: &Response, hidden: &Hidden) -> Value {
+    let text = hidden.hide(&String::from_utf8_lossy(&response.body));
+    Value::record_of([
+        ("status", Value::Int(i64::from(response.status.as_u16()))),
+        ("url", response.url.as_str().into()),
+        ("body", text.chars().take(EXCERPT).collect::<String>().into()),
+    ])
 }
 
 /// What an API says of a failure, in the forms that are common: `{error: {message}}`, `{error}`, `{message}`,
@@ -287,10 +296,6 @@ pub(crate) fn explanation(body: &[u8]) -> Option<String> {
     let said = places.iter().find_map(|place| json.pointer(place)?.as_str())?;
     let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
     (!line.is_empty()).then(|| line.chars().take(300).collect())
-}
-
-fn excerpt(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).chars().take(EXCERPT).collect()
 }
 
 #[cfg(test)]

@@ -29,7 +29,12 @@ fn navigate() -> Signature {
 fn screenshot() -> Signature {
     Signature::new("browser.screenshot", "Opens a page and takes a picture of it.", Type::Image)
         .param("url", Type::Url, "The page's address.")
-        .optional("full_page", Type::Bool, Some(json!(false)), "The whole page instead of what the window shows.")
+        .optional(
+            "full_page",
+            Type::Bool,
+            Some(json!(false)),
+            "The whole page instead of what the window shows; at most 16,384 pixels a side.",
+        )
         .optional("width", Type::Int, Some(json!(1280)), "The window's width in pixels.")
         .optional("height", Type::Int, Some(json!(800)), "The window's height in pixels.")
         .optional("wait_for", Type::String, None, "A CSS selector to wait for.")
@@ -42,5 +47,6 @@ fn pdf() -> Signature {
         .param("url", Type::Url, "The page's address.")
         .optional("paper", paper, Some(json!("a4")), "The paper's size.")
         .optional("landscape", Type::Bool, Some(json!(false)), "On its side.")
+        .optional("wait_for", Type::String, None, "A CSS selector to wait for.")
         .annotated(reads())
 }

@@ -4,6 +4,8 @@ mod basics;
 mod check;
 mod rest;
 mod run;
+#[cfg(target_os = "linux")]
+mod screenshot;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -225,7 +225,7 @@ fn questions_without_a_terminal_fail_and_say_how_they_are_answered() {
                 flow s() -> int { step n = signal.wait(\"paid\", into: int) else 7 return n }\n";
     let bench = Bench::with("f.flow", flow);
     let nobody = "nobody is here to answer: `flowc run` asks on a terminal";
-    bench.flowc(&["run", "f.flow", "f"]).exits(1).says(&["waiting    sure: approval: Delete all?", nobody]);
+    bench.flowc(&["run", "f.flow", "f"]).exits(1).says(&[nobody, "(the step waits for approval: Delete all?)"]);
     let ended = bench.flowc(&["run", "f.flow", "s"]).exits(0).says(&["failed     n in"]);
     assert_eq!(ended.out.trim(), "7");
 }

@@ -108,8 +108,11 @@ async fn failures_have_their_kinds() {
             Answer::Full { status: 502, headers: vec![], body: "<h1>Bad gateway</h1>".into() },
             (ErrorKind::Tool, true, " 502 bad gateway"),
         ),
-        (Answer::of(200, "<html>"), (ErrorKind::Invalid, false, " answered with what is not JSON")),
-        (Answer::of(200, r#"{"surprise": 1}"#), (ErrorKind::Invalid, false, " answered with JSON of another form: ")),
+        (Answer::of(200, &format!("<html>{SECRET}")), (ErrorKind::Invalid, false, " answered with what is not JSON")),
+        (
+            Answer::of(200, &format!(r#"{{"surprise": "{SECRET}"}}"#)),
+            (ErrorKind::Invalid, false, " answered with JSON of another form: "),
+        ),
         (Answer::of(200, ""), (ErrorKind::Invalid, false, " answered with nothing")),
     ];
     for case in cases() {
