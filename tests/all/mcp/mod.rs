@@ -1,6 +1,7 @@
 //! MCP servers: one that misbehaves in every way, and real ones that nobody here wrote.
 
 mod drift;
+mod http;
 mod misbehaving;
 mod misbehaviour;
 mod real;
