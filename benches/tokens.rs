@@ -6,7 +6,9 @@
 //! and results before; it writes a call, or at the end the answer. The tools are driven in two ways: turn by turn, and with
 //! whatever the flow calls at once called in one turn. In favour of the model that drives them: it is given only the tools it
 //! needs, never asks for the wrong thing, and its tools retry by themselves. It has no use for a second model: what the flow leaves to one (`llm`), it does itself in its answer. What the
-//! flow's own model reads and writes is counted against the flow.
+//! flow's own model reads and writes is counted against the flow. Where a tool gives a picture, the model that drives it sees it,
+//! at a token for 750 pixels, as Anthropic counts: <https://docs.anthropic.com/en/docs/build-with-claude/vision>. The picture
+//! is taken where Chromium is installed.
 
 #![allow(
     clippy::print_stdout,
@@ -43,7 +45,7 @@ fn main() {
     runtime.block_on(async {
         let demo = Demo::start().await.unwrap();
         let urls = demo.compared();
-        let cases: [Case; 3] = [
+        let cases: [Case; 4] = [
             (
                 "multi_scrape",
                 include_str!("../examples/multi_scrape.flow"),
@@ -62,6 +64,12 @@ fn main() {
                 "Check the deployment of tide-shop".to_owned(),
                 json!({ "project": "tide-shop" }),
             ),
+            (
+                "screenshot_and_post",
+                include_str!("../examples/screenshot_and_post.flow"),
+                format!("Take a screenshot of {}", demo.pictured()),
+                json!({ "url": demo.pictured() }),
+            ),
         ];
         let tokens = Tokens(tiktoken_rs::o200k_base().unwrap());
         println!(
@@ -70,7 +78,7 @@ fn main() {
         println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         let mut all = Played::default();
         for case in &cases {
-            let played = play(&demo, case, &tokens, &cases).await;
+            let Some(played) = play(&demo, case, &tokens, &cases).await else { continue };
             println!("| `{}` {}", case.0, played.row());
             all.add(&played);
         }
@@ -121,14 +129,20 @@ struct Call {
     result: Json,
 }
 
-async fn play(demo: &Demo, (flow, _, request, input): &Case, tokens: &Tokens, cases: &[Case]) -> Played {
+async fn play(demo: &Demo, (flow, _, request, input): &Case, tokens: &Tokens, cases: &[Case]) -> Option<Played> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("key"), KEY).unwrap();
     let config = Config::parse(SourceFile::new("flow.toml", demo.settings())).unwrap();
     let recorder = Recorder::default();
-    let options = EngineOptions { longest_timeout: Some(Duration::from_millis(1500)), ..EngineOptions::default() };
+    // Only the page that never answers needs an end to patience.
+    let longest_timeout = (*flow == "multi_scrape").then_some(Duration::from_millis(1500));
+    let options = EngineOptions { longest_timeout, ..EngineOptions::default() };
     let project = Project::with_config(folder.path(), config);
     let engine = project.engine_builder(options).hook(recorder.clone()).build().unwrap();
+    let lacks_browser = engine.registry().get("browser.screenshot").is_none_or(|tool| !tool.available());
+    if *flow == "screenshot_and_post" && lacks_browser {
+        return None;
+    }
     let mut orchestrator = Orchestrator::new(engine);
     for (name, source, ..) in cases {
         orchestrator.add(SourceFile::new(format!("{name}.flow"), *source), &NoLoader).unwrap();
@@ -147,7 +161,8 @@ async fn play(demo: &Demo, (flow, _, request, input): &Case, tokens: &Tokens, ca
         for turn in turns {
             let asked: usize = turn.iter().map(|call| tokens.call(&call.tool, &call.args)).sum();
             read += context + asked;
-            context += asked + turn.iter().map(|call| tokens.of_json(&call.result)).sum::<usize>();
+            context += asked
+                + turn.iter().map(|call| tokens.of_json(&call.result) + pixels(&call.result) / 750).sum::<usize>();
         }
         read + context + tokens.of(&answer)
     };
@@ -159,7 +174,7 @@ async fn play(demo: &Demo, (flow, _, request, input): &Case, tokens: &Tokens, ca
     let context = tokens.of(INSTRUCTIONS) + tokens.of_json(&json!(workflows)) + tokens.of(request);
     let asked = tokens.call(flow, input);
     let called = 2 * (context + asked) + tokens.of_json(&output) + tokens.of(&answer);
-    Played { calls: calls.len(), by_turn, at_once, called: called + inner, inner }
+    Some(Played { calls: calls.len(), by_turn, at_once, called: called + inner, inner })
 }
 
 /// The calls in their turns, and what the flow's own model spent. Calls that overlap are of one turn.
@@ -202,6 +217,16 @@ fn calls(events: &[Arc<Event>], recorder: &Recorder) -> (Vec<Call>, usize) {
 fn answer(output: &Json) -> String {
     let told = ["table", "summary", "report", "message"].iter().find_map(|name| output[*name].as_str());
     told.map_or_else(|| output.to_string(), str::to_owned)
+}
+
+/// How many pixels a result shows.
+fn pixels(result: &Json) -> usize {
+    let side = |name: &str| result[name].as_u64().unwrap_or_default() as usize;
+    if result["mime_type"].as_str().is_some_and(|kind| kind.starts_with("image/")) {
+        side("width") * side("height")
+    } else {
+        0
+    }
 }
 
 /// Keeps what tools are asked.

@@ -43,11 +43,13 @@ pub(super) fn catalog(file: &SourceFile) -> Result<Catalog, Status> {
 
 /// The tools that a project knows; says of which namespaces it does not.
 pub(super) fn known(project: &Project) -> Catalog {
+    let note = |text: String| err(format_args!("{} {text}", paint().yellow().apply_to("note:")));
     for namespace in project.unsynced() {
-        err(format_args!(
-            "{} the tools of `{namespace}` are not known yet: `flowc tools sync` asks for them",
-            paint().yellow().apply_to("note:")
-        ));
+        note(format!("the tools of `{namespace}` are not known yet: `flowc tools sync` asks for them"));
+    }
+    for (tool, meant) in project.idle_rules() {
+        let meant = meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default();
+        note(format!("`flow.toml` has rules for `{tool}`, which there is not{meant}"));
     }
     project.catalog()
 }

@@ -76,5 +76,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(&args),
         Command::Completions(args) => completions::completions(&args),
     };
+    // Servers that a command did not wait for.
+    crate::tools::kill_all();
     status.into()
 }

@@ -156,6 +156,7 @@ rate = "10"
 safety = "safe"
 cost = { usd = -1 }
 tools.search = { timeot = "1s" }
+tools.serch = { hide = true }
 "#,
     )
     .expect_err("wrong");
@@ -177,6 +178,7 @@ tools.search = { timeot = "1s" }
     flow.toml:24:10: `safety` must be `"read_only"`, `"idempotent"`, `"destructive"` or `"keyed:PARAMETER"`
     flow.toml:25:16: `usd` must be a number, zero or more
     flow.toml:26:18: unknown key `timeot` (did you mean `timeout`?)
+    flow.toml:27:7: there is no tool `brave.serch` (did you mean `search`?)
     "#);
 }
 

@@ -86,10 +86,13 @@ impl Policy {
 
     /// Puts this over what a signature says.
     pub(super) fn apply(&self, signature: &mut Signature) {
-        let known = &mut signature.annotations;
-        if let Some(safety) = &self.safety {
-            safety.apply(known);
+        match &self.safety {
+            // Said of a namespace, it is for those of its tools that have the parameter.
+            Some(Safety::Keyed(param)) if signature.find(param).is_none() => {}
+            Some(safety) => safety.apply(&mut signature.annotations),
+            None => {}
         }
+        let known = &mut signature.annotations;
         known.cost_usd = self.cost_usd.or(known.cost_usd);
         known.timeout = self.timeout.or(known.timeout);
         known.retry = self.retry.or(known.retry);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::join_all;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, nearest};
 use crate::project::drift::{Change, changes};
 use crate::project::lock::{self, LOCK_NAME, Lock, Tools};
 use crate::project::provide::{Provider, World};
@@ -69,6 +69,19 @@ impl Project {
         };
         let provide = self.config.provide.iter();
         provide.filter(|(namespace, provider)| unknown(namespace, provider)).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The rules of `flow.toml` for single tools that the lock file does not know, with the name that may be meant.
+    pub fn idle_rules(&self) -> Vec<(String, Option<String>)> {
+        let mut idle = Vec::new();
+        for (namespace, provider) in &self.config.provide {
+            let Some(known) = self.lock.tools(namespace) else { continue };
+            for tool in provider.tools.keys().filter(|tool| !known.contains_key(tool.as_str())) {
+                let meant = nearest(tool, known.keys().map(String::as_str));
+                idle.push((format!("{namespace}.{tool}"), meant.map(|meant| format!("{namespace}.{meant}"))));
+            }
+        }
+        idle
     }
 
     /// Where its lock file is.

@@ -88,6 +88,7 @@ impl Process {
     ///
     /// # Errors
     /// The system has lost it.
+    #[cfg_attr(not(feature = "project"), allow(dead_code, reason = "skills are waited for, and servers are not"))]
     pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
         let status = self.child.wait().await?;
         // Still there where this wait is given up half-way and begun anew.

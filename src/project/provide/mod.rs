@@ -103,7 +103,7 @@ pub(super) fn read(reader: &mut Reader, namespace: &Entry<'_>) -> Option<Provide
     let (mut policy, mut tools) = (Policy::default(), IndexMap::new());
     for entry in &entries {
         if entry.name == "tools" {
-            tools = read_tools(reader, entry);
+            tools = read_tools(reader, entry, namespace.name, kind);
         } else if !kind.keys.has(entry.name) {
             policy.take(reader, entry);
         }
@@ -170,11 +170,21 @@ pub(super) fn choice(name: &str, known: &[&str]) -> String {
     }
 }
 
-fn read_tools(reader: &mut Reader, entry: &Entry<'_>) -> IndexMap<Text, Policy> {
+fn read_tools(reader: &mut Reader, entry: &Entry<'_>, namespace: &str, kind: &Kind) -> IndexMap<Text, Policy> {
     let mut tools = IndexMap::new();
     let Some(table) = reader.table(entry) else { return tools };
+    // What has to be asked for its tools is compared with the lock file: see `Project::idle_rules`.
+    let asked = [mcp::KIND.name, openapi::KIND.name].contains(&kind.name);
+    let known: Vec<&str> = standard::signatures()
+        .filter(|tool| !asked && tool.namespace() == namespace)
+        .filter_map(|tool| Some(tool.name.split_once('.')?.1))
+        .collect();
     for tool in reader.all(table) {
         let Some(keys) = reader.table(&tool) else { continue };
+        if !known.is_empty() && !known.contains(&tool.name) {
+            let message = format!("there is no tool `{namespace}.{}`", tool.name);
+            reader.wrong(&tool, &message, &choice(tool.name, &known));
+        }
         let mut policy = Policy::default();
         for key in reader.entries(keys, &[policy::KEYS]) {
             policy.take(reader, &key);

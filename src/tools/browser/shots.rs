@@ -97,6 +97,10 @@ impl Tool for Shots {
         Arc::clone(&self.signature)
     }
 
+    fn available(&self) -> bool {
+        self.browser.config.executable.is_some()
+    }
+
     fn call<'a>(&'a self, args: Value, context: ToolContext<'a>) -> BoxFuture<'a, Result<Value, ToolError>> {
         Box::pin(async move {
             // A little earlier than the engine would end it, to say where the time went.

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! rmcp speaks the protocol. What real servers get wrong is met here: lines without end, noise on their output,
-//! processes that do not go away, failures in four forms ([`answer`]).
+//! processes that do not go away, failures in four forms.
 
 mod answer;
 mod connection;

@@ -19,8 +19,10 @@ async fn locked(folder: &tempfile::TempDir, then: &str, now: &str) -> Project {
     project.close().await;
     assert!(synced.asked[0].1.as_ref().is_ok_and(|asked| asked.tools == 8 && asked.added.len() == 8));
     std::fs::write(project.lock_file(), synced.lock.text()).expect("the lock file");
-    let project = super::project(folder, &settings(now));
+    let rules = "tools.fine = { timeout = \"9s\" }\ntools.fin = { hide = true }\n";
+    let project = super::project(folder, &(settings(now) + rules));
     assert!(project.unsynced().is_empty());
+    assert_eq!(project.idle_rules(), [("my.fin".to_owned(), Some("my.fine".to_owned()))]);
     project
 }
 

@@ -7,7 +7,8 @@ use futures::future::BoxFuture;
 use crate::program::{Expr, Param, Stmt};
 use crate::run::exec::tests::build::*;
 use crate::run::{
-    Engine, Event, EventKind, Hook, Journal, Limits, StartError, ToolContext, ToolError, tool, tool_in_context,
+    Engine, Event, EventKind, Hook, Journal, Limits, Request, RequestKind, StartError, ToolContext, ToolError, tool,
+    tool_in_context,
 };
 use crate::types::{Signature, Type};
 use crate::value::{ErrorKind, Value};
@@ -63,6 +64,24 @@ async fn a_result_is_durable_before_anything_uses_it() {
     }
     assert_eq!(journal.durable.load(Ordering::SeqCst), events.len(), "the end is durable before it is told");
     assert!(serde_json::to_string(&*events[1].0).unwrap().contains("args_hash"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_step_waits_for_is_durable_while_it_waits() {
+    let journal = Arc::new(Watched::default());
+    let ask = tool_in_context("test.ask", "Asks.", |_: std::collections::BTreeMap<String, String>, context| {
+        let request =
+            Request { kind: RequestKind::Approval, text: "Sure?".into(), details: Value::Null, wanted: Type::Bool };
+        Box::pin(async move { context.desk.wait(request).await.map(|sure| serde_json::Value::from(&sure)) })
+    });
+    let engine = Engine::builder().tool(ask).journal(Arc::clone(&journal)).build().unwrap();
+    let run = engine.call("test.ask", Value::map([])).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let events = run.recorded();
+    assert_eq!(events.last().unwrap().kind.name(), "run.waiting");
+    assert_eq!(journal.durable.load(Ordering::SeqCst), events.len());
+    run.answer(&run.waiting()[0].path, true).unwrap();
+    assert_eq!(run.value().await.unwrap(), Value::Bool(true));
 }
 
 #[tokio::test(start_paused = true)]
