@@ -91,7 +91,7 @@ impl History<'_, '_> {
     }
 
     fn call(&mut self, call: &Call, done: Option<Done>, handled: bool, undone: bool) -> Option<Done> {
-        let (fails, tool, within) = match self.checker.out.resolutions.get(&call.id)? {
+        let (fails, tool, within) = match self.checker.out.resolutions.get(call.id)? {
             Resolution::Tool(tool) => {
                 let irreversible = tool.annotations.destructive == Some(true);
                 (tool.namespace() != "time", irreversible.then(|| tool.name.clone()), false)

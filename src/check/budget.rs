@@ -232,7 +232,7 @@ impl Checker<'_> {
     }
 
     fn least_call(&self, call: &Call) -> Cost {
-        match self.out.resolutions.get(&call.id) {
+        match self.out.resolutions.get(call.id) {
             Some(Resolution::Tool(tool)) => Cost { calls: 1, usd: tool.annotations.cost_usd.unwrap_or(0.0) },
             Some(Resolution::Flow(flow)) => self.least_of(*flow),
             _ => Cost::default(),

@@ -125,7 +125,7 @@ impl Checker<'_> {
         }
         let joined = value.join(found.clone());
         if !found.same_shape(&joined) {
-            self.out.coercions.entry(otherwise.id).or_insert_with(|| joined.clone());
+            self.out.coercions.insert_once(otherwise.id, joined.clone());
         }
         joined
     }
@@ -187,7 +187,7 @@ impl Checker<'_> {
     /// Reports a `retry` that may do harm twice: of a destructive tool, directly or somewhere inside, that takes no key.
     fn unsafe_retry(&mut self, retry: Span, action: &Action, has_key: bool) {
         let direct = match &action.kind {
-            ActionKind::Call(call) => match self.out.resolutions.get(&call.id) {
+            ActionKind::Call(call) => match self.out.resolutions.get(call.id) {
                 Some(Resolution::Tool(tool)) => {
                     if has_key || !tool.annotations.harmful_twice() {
                         return;

@@ -157,12 +157,7 @@ impl<'a> Checker<'a> {
         Self {
             units,
             catalog,
-            out: Checked {
-                types: vec![Type::Error; nodes],
-                // About every other node is a name, a call or a member.
-                resolutions: FxHashMap::with_capacity_and_hasher(nodes / 2, FxBuildHasher),
-                ..Checked::default()
-            },
+            out: Checked { types: vec![Type::Error; nodes], ..Checked::default() },
             file: FileId::default(),
             items: FxHashMap::default(),
             declared: Declared::default(),

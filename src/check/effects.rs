@@ -80,7 +80,7 @@ impl Checker<'_> {
     /// Whether an action, once checked, is the call of a tool.
     pub(crate) fn calls_tool(&self, action: &Action) -> bool {
         match &action.kind {
-            ActionKind::Call(call) => matches!(self.out.resolutions.get(&call.id), Some(Resolution::Tool(_))),
+            ActionKind::Call(call) => matches!(self.out.resolutions.get(call.id), Some(Resolution::Tool(_))),
             _ => false,
         }
     }
@@ -204,7 +204,7 @@ impl Harm<'_, '_> {
         if self.found.is_some() {
             return;
         }
-        let harmful = match self.checker.out.resolutions.get(&call.id) {
+        let harmful = match self.checker.out.resolutions.get(call.id) {
             Some(Resolution::Tool(tool)) if !safe && tool.annotations.harmful_twice() => Some(tool.name.clone()),
             Some(Resolution::Flow(flow)) => self.checker.body.harmful.get(flow).cloned(),
             _ => None,

@@ -32,7 +32,7 @@ impl Checker<'_> {
         if self.in_test || matches!(value, Type::Null | Type::Error | Type::Never) {
             return;
         }
-        if let Some(Resolution::Tool(tool)) = self.out.resolutions.get(&call.id)
+        if let Some(Resolution::Tool(tool)) = self.out.resolutions.get(call.id)
             && tool.annotations.read_only == Some(true)
         {
             self.body.reads_only.insert(step.id);
@@ -95,7 +95,7 @@ impl Checker<'_> {
             ExprKind::Postfix(base, parts) => {
                 let mut bounded = self.is_bounded(base);
                 for part in parts {
-                    bounded = match self.out.resolutions.get(&part.id) {
+                    bounded = match self.out.resolutions.get(part.id) {
                         Some(Resolution::Method(method)) => match method.size {
                             Size::Any => false,
                             Size::Kept => bounded,
@@ -113,7 +113,7 @@ impl Checker<'_> {
     /// Whether an argument of a method is given and is no number below zero, as far as the text tells.
     fn limits(&self, part: &Postfix, at: usize) -> bool {
         let PostfixKind::Method(_, args) = &part.kind else { return false };
-        let given = self.out.arguments.get(&part.id).and_then(|placed| *placed.get(at)?);
+        let given = self.out.arguments.get(part.id).and_then(|placed| *placed.get(at)?);
         let given = given.and_then(|arg| args.get(arg as usize));
         given.is_some_and(|arg| !matches!(arg.value.kind, ExprKind::Prefix(..)))
     }

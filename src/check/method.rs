@@ -238,7 +238,7 @@ impl Checker<'_> {
             return Type::Error;
         };
         let found = self.infer(&arg.value, None);
-        match self.out.resolutions.get(&arg.value.id) {
+        match self.out.resolutions.get(arg.value.id) {
             Some(Resolution::Schema(of)) => {
                 let of = of.clone();
                 self.resolve(part.id, Resolution::CheckMethod(of.clone()));

@@ -26,10 +26,13 @@ mod postfix;
 mod record;
 mod step;
 mod stmt;
+mod table;
 mod template;
 mod tests;
 mod types;
 mod walk;
+
+pub use table::Table;
 
 use std::sync::Arc;
 
@@ -107,18 +110,18 @@ pub struct Checked {
     /// value), and the meaning of every type expression, by node id. [`Type::Error`] where unknown.
     pub types: Vec<Type>,
     /// What names, calls and postfixes stand for.
-    pub resolutions: FxHashMap<NodeId, Resolution>,
+    pub resolutions: Table<Resolution>,
     /// Expressions whose value must be converted when it crosses over to a wider type, with that type.
-    pub coercions: FxHashMap<NodeId, Type>,
+    pub coercions: Table<Type>,
     /// For each call (of a tool, flow, function or method; methods by the id of the postfix): for each parameter, the
     /// index of the argument that fills it.
-    pub arguments: FxHashMap<NodeId, Vec<Option<u32>>>,
+    pub arguments: Table<Vec<Option<u32>>>,
     /// For each step whose action calls a tool or has `as`: the type the action's result must fit (generics bound).
-    pub results: FxHashMap<NodeId, Type>,
+    pub results: Table<Type>,
     /// The result type of each flow and function, declared or inferred.
     pub returns: FxHashMap<ItemRef, Type>,
     /// For each record literal with `...` fill in a mock: the type whose fields are to be sampled.
-    pub fills: FxHashMap<NodeId, Type>,
+    pub fills: Table<Type>,
 }
 
 impl Checked {

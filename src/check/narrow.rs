@@ -278,7 +278,7 @@ impl Checker<'_> {
     fn root(&self, name_expr: &Expr, name: &str) -> Option<NodeId> {
         match self.local(name) {
             Some(local) => (local.kind != LocalKind::Sibling).then_some(local.id),
-            None => match self.out.resolutions.get(&name_expr.id) {
+            None => match self.out.resolutions.get(name_expr.id) {
                 Some(Resolution::PrevValue(step)) => Some(*step),
                 _ => None,
             },
@@ -288,7 +288,7 @@ impl Checker<'_> {
     /// The field that a part of a chain reads; none where it is a method or an index.
     fn path_step(&self, part: &Postfix) -> Option<Text> {
         match &part.kind {
-            PostfixKind::Field(name) if matches!(self.out.resolutions.get(&part.id), Some(Resolution::Field(_))) => {
+            PostfixKind::Field(name) if matches!(self.out.resolutions.get(part.id), Some(Resolution::Field(_))) => {
                 Some(name.text.clone())
             }
             _ => None,

@@ -35,7 +35,7 @@ impl Checker<'_> {
         let mut rest = chain;
         // `prev.result` is the place of the step's value.
         if let (Prev::Success(step), Some((first, after))) = (self.prev, chain.split_first())
-            && matches!(self.out.resolutions.get(&base.id), Some(Resolution::PrevSuccess(_)))
+            && matches!(self.out.resolutions.get(base.id), Some(Resolution::PrevSuccess(_)))
             && matches!(&first.kind, PostfixKind::Field(name) if name.text == "result")
         {
             self.link(&mut at, first, None);
@@ -95,7 +95,7 @@ impl Checker<'_> {
             ExprKind::Name(name) => match self.local(name) {
                 Some(local) if !matches!(local.kind, LocalKind::Var | LocalKind::Sibling) => local.id,
                 Some(_) => return None,
-                None => match self.out.resolutions.get(&base.id) {
+                None => match self.out.resolutions.get(base.id) {
                     Some(Resolution::PrevValue(step)) => *step,
                     _ => return None,
                 },

@@ -18,7 +18,7 @@ impl Lowering<'_> {
 
     /// Converts the value of a node where the checker says so.
     pub(super) fn coerced(&self, id: NodeId, value: Expr) -> Expr {
-        match (value, self.checked.coercions.get(&id)) {
+        match (value, self.checked.coercions.get(id)) {
             (value, None) => value,
             (Expr::Const(Constant(value)), Some(ty)) => constant(value.coerce(ty)),
             (value, Some(ty)) => Expr::Coerce(Box::new(value), ty.clone()),
@@ -166,7 +166,7 @@ impl Lowering<'_> {
 
     /// A call's arguments: one for each parameter, none where it is left out.
     pub(super) fn positional(&mut self, call: NodeId, args: &[ast::Arg]) -> Vec<Option<Expr>> {
-        let Some(order) = self.checked.arguments.get(&call) else { return Vec::new() };
+        let Some(order) = self.checked.arguments.get(call) else { return Vec::new() };
         let place = |index: &Option<u32>| index.and_then(|index| args.get(index as usize));
         order.iter().map(|index| place(index).map(|arg| self.expr(&arg.value))).collect()
     }

@@ -70,7 +70,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn resolution(&self, id: NodeId) -> Option<&'a Resolution> {
-        self.checked.resolutions.get(&id)
+        self.checked.resolutions.get(id)
     }
 
     /// A tool's place in the program.

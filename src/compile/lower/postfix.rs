@@ -58,7 +58,7 @@ impl Lowering<'_> {
     }
 
     fn method(&mut self, method: MethodRef, receiver: Expr, postfix: &Postfix, args: &[ast::Arg], span: Span) -> Expr {
-        let order = self.checked.arguments.get(&postfix.id).map(Vec::as_slice).unwrap_or_default();
+        let order = self.checked.arguments.get(postfix.id).map(Vec::as_slice).unwrap_or_default();
         let mut values = Vec::new();
         let mut given = 0;
         let mut lambda = None;

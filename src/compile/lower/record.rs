@@ -12,7 +12,7 @@ use crate::value::{Record, Shape, Value, sample};
 impl Lowering<'_> {
     pub(super) fn record(&mut self, id: NodeId, fields: &[RecordField]) -> Expr {
         let ty = self.checked.ty(id);
-        if let Some(fill) = self.checked.fills.get(&id).and_then(record_of) {
+        if let Some(fill) = self.checked.fills.get(id).and_then(record_of) {
             return self.filled(&fill, fields);
         }
         if matches!(ty, Type::Map(_) | Type::Json) {

@@ -57,7 +57,7 @@ impl Lowering<'_> {
 
     fn step_parts(&mut self, step: &ast::Step, segment: Text) -> Step {
         let (action, guard) = self.segments(|lowering| lowering.guarded(&step.action));
-        let result = self.checked.results.get(&step.id).cloned().unwrap_or_else(|| self.result_of(&step.action));
+        let result = self.checked.results.get(step.id).cloned().unwrap_or_else(|| self.result_of(&step.action));
         let clauses = Clauses::of(step);
         Step {
             span: step.span,
