@@ -205,8 +205,7 @@ fn block_string(pieces: &[Piece]) -> Doc {
             Piece::Text(text) => {
                 for (at, line) in text.split('\n').enumerate() {
                     if at > 0 {
-                        let ended = std::mem::take(&mut current);
-                        lines.push(ended.strip_suffix('\r').map_or(ended.clone(), str::to_owned));
+                        lines.push(std::mem::take(&mut current).trim_end_matches('\r').to_owned());
                         let indent = line.bytes().take(width).take_while(|b| matches!(b, b' ' | b'\t')).count();
                         current.push_str(line.get(indent..).unwrap_or_default());
                     } else {

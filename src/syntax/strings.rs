@@ -221,7 +221,7 @@ impl Dedent {
             if indent.trim().is_empty() {
                 this.width = indent.len();
                 let before = inner.get(..last).unwrap_or_default();
-                this.last_break = (start + before.strip_suffix('\r').unwrap_or(before).len()).max(first_break);
+                this.last_break = (start + before.trim_end_matches('\r').len()).max(first_break);
             }
         }
         this
@@ -235,9 +235,10 @@ impl Dedent {
         let mut line_start = at + from == self.first_break && self.first_break > inner.0;
         for line in kept.split_inclusive('\n') {
             let line = if line_start { line.get(indent(line, self.width)..).unwrap_or_default() } else { line };
-            match line.strip_suffix("\r\n") {
+            match line.strip_suffix('\n') {
+                // However many carriage returns stand before it, it is one line break.
                 Some(line) => {
-                    text.push_str(line);
+                    text.push_str(line.trim_end_matches('\r'));
                     text.push('\n');
                 }
                 None => text.push_str(line),
