@@ -108,6 +108,10 @@ impl Tool for Governed {
         Arc::clone(&self.signature)
     }
 
+    fn available(&self) -> bool {
+        self.tool.available()
+    }
+
     fn call<'a>(&'a self, args: Value, context: ToolContext<'a>) -> BoxFuture<'a, Result<Value, ToolError>> {
         if self.gates.is_empty() {
             return self.tool.call(args, context);

@@ -113,9 +113,11 @@ impl Page {
         let page = Self { process, context, session, frame: target, events, proxy, state: State::default() };
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         let lifecycle = json!({ "enabled": true });
+        // What pages are answered is not asked for, so it need not be kept.
+        let network = json!({ "maxTotalBufferSize": 0, "maxResourceBufferSize": 0 });
         futures::try_join!(
             page.command("Page.enable", json!({})),
-            page.command("Network.enable", json!({})),
+            page.command("Network.enable", network),
             page.command("Inspector.enable", json!({})),
             page.command("Page.setLifecycleEventsEnabled", lifecycle),
             page.command("Emulation.setDeviceMetricsOverride", metrics),

@@ -234,6 +234,7 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::http::AllowPrivate;
 
     #[test]
     fn heads_are_passed_on_without_what_is_between_browser_and_proxy() {
@@ -253,5 +254,76 @@ mod tests {
         for odd in ["GET /x HTTP/1.1\r\n\r\n", "GET ftp://a.example/ HTTP/1.1\r\n\r\n", "GET\r\n\r\n", "\r\n\r\n"] {
             assert!(Request::parse(odd).is_none(), "{odd}");
         }
+    }
+
+    async fn open() -> (Proxy, SocketAddr, TcpListener) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let allow_private = AllowPrivate::Only(vec!["127.0.0.1".parse().expect("an address")]);
+        let http = HttpConfig { allow_private, ..HttpConfig::default() };
+        (Proxy::start(&http).await.expect("a proxy"), address, listener)
+    }
+
+    async fn ask(proxy: &Proxy, request: String) -> (TcpStream, String) {
+        let mut client = TcpStream::connect(proxy.address).await.expect("connected");
+        client.write_all(request.as_bytes()).await.expect("sent");
+        let mut head = [0; 256];
+        let read = client.read(&mut head).await.expect("read");
+        (client, String::from_utf8_lossy(&head[..read]).into_owned())
+    }
+
+    #[tokio::test]
+    async fn tunnels_carry_bytes_both_ways() {
+        let (proxy, address, listener) = open().await;
+        let server = async {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let (mut from, mut to) = stream.split();
+            copy(&mut from, &mut to).await.expect("an echo");
+        };
+        let client = async {
+            let (mut client, head) =
+                ask(&proxy, format!("CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n\r\n")).await;
+            assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+            client.write_all(b"\x16\x03\x01").await.expect("sent");
+            client.shutdown().await.expect("closed");
+            let mut echo = Vec::new();
+            client.read_to_end(&mut echo).await.expect("read");
+            assert_eq!(echo, b"\x16\x03\x01");
+        };
+        tokio::join!(server, client);
+    }
+
+    #[tokio::test]
+    async fn a_request_is_passed_on_and_no_second_one_behind_it() {
+        let (proxy, address, listener) = open().await;
+        let server = async {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"\r\n\r\nabc") {
+                assert!(stream.read_buf(&mut seen).await.expect("read") > 0, "{}", String::from_utf8_lossy(&seen));
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").await.expect("sent");
+            // Whatever the browser sends behind its request stays with the proxy.
+            let waited = tokio::time::timeout(Duration::from_millis(100), stream.read_buf(&mut seen)).await;
+            assert!(!matches!(waited, Ok(Ok(1..))), "{}", String::from_utf8_lossy(&seen));
+        };
+        let request = format!(
+            "POST http://{address}/ HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET http://other/ HTTP/1.1\r\n\r\n"
+        );
+        let ((), (_, answer)) = tokio::join!(server, ask(&proxy, request));
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn what_may_not_be_reached_is_refused_and_remembered() {
+        let (proxy, ..) = open().await;
+        let (_, tunnel) = ask(&proxy, "CONNECT 127.0.0.2:443 HTTP/1.1\r\n\r\n".to_owned()).await;
+        assert!(tunnel.starts_with("HTTP/1.1 502 "), "{tunnel}");
+        let (_, plain) = ask(&proxy, "GET http://[::ffff:169.254.169.254]/latest HTTP/1.1\r\n\r\n".to_owned()).await;
+        assert_eq!(plain, "");
+        for url in ["https://127.0.0.2/x", "http://[::ffff:169.254.169.254]/"] {
+            assert_eq!(proxy.failure(url).map(|error| error.kind), Some(ErrorKind::Denied), "{url}");
+        }
+        assert!(proxy.failure("https://127.0.0.3/").is_none());
     }
 }

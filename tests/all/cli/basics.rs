@@ -75,3 +75,32 @@ fn tools_are_listed_and_shown() {
     bench.flowc(&["tools", "show", "web.scrap"]).exits(2).says(&["did you mean `web.scrape`?"]);
     bench.flowc(&["tools", "list", "wep"]).exits(2).says(&["did you mean `web`?"]);
 }
+
+#[test]
+fn tools_are_called_by_name() {
+    let bench = Bench::with("args.json", r#"{ "duration": "10m" }"#);
+    let slept = bench.flowc(&["tools", "call", "time.sleep", "--input", "args.json", "--arg", "duration=1ms"]).exits(0);
+    assert_eq!(slept.out, "null\n");
+    let long = bench.flowc(&["tools", "call", "time.sleep", "--arg", "duration=long"]).exits(2);
+    assert!(long.err.contains("`duration`") && long.err.contains("long"), "{}", long.err);
+    bench.flowc(&["tools", "call", "time.sleep", "--arg", "how=1ms"]).exits(2).says(&["`how`", "no such parameter"]);
+    bench.flowc(&["tools", "call", "time.slepe"]).exits(2).says(&["did you mean `time.sleep`?"]);
+    let refused = bench.flowc(&["tools", "call", "http.get", "--arg", "url=http://127.0.0.1:9/"]).exits(1);
+    assert!(refused.err.contains("denied"), "{}", refused.err);
+}
+
+#[test]
+fn the_schema_of_the_settings_is_printed_and_nobody_has_to_be_asked() {
+    let bench = Bench::new();
+    let schema = bench.flowc(&["tools", "schema"]).exits(0).json();
+    assert!(schema["properties"]["provide"].is_object(), "{schema}");
+    let sync = bench.flowc(&["tools", "sync"]).exits(0);
+    assert!(sync.out.contains("names no MCP server"), "{}", sync.out);
+    assert!(!bench.path("flow.lock").exists());
+    let bench = bench.file("flow.toml", "[provide.gone]\nmcp = { command = [\"no-such-program\"] }\n");
+    bench.flowc(&["tools", "sync"]).exits(1).says(&["`gone` cannot be used", "`no-such-program` cannot be started"]);
+    let bench = bench.file("a.flow", "flow main() { step gone.thing() return 1 }\n");
+    bench.flowc(&["check", "a.flow"]).exits(1).says(&["the tools of `gone` are not known yet", "E0205"]);
+    let bench = bench.file("flow.lock", "{");
+    bench.flowc(&["check", "a.flow"]).exits(2).says(&["`flow.lock` cannot be read", "flowc tools sync"]);
+}

@@ -84,7 +84,10 @@ async fn invoke(tool: &dyn Tool, args: Json, heard: &Heard) -> Result<Json, Tool
     let signature = tool.signature();
     let fitting = |(name, value): (&String, &Json)| {
         let param = signature.find(name).unwrap_or_else(|| panic!("no parameter {name}"));
-        (name.as_str().into(), Value::from(value.clone()).conform(&param.ty).expect("an argument that fits"))
+        let value = Value::from(value.clone());
+        // As the engine does, which leaves out again what conforming adds for fields that are not there.
+        value.clone().conform(&param.ty).expect("an argument that fits");
+        (name.as_str().into(), value)
     };
     let args = Value::record(args.as_object().expect("arguments").iter().map(fitting));
     let context = ToolContext {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -207,6 +207,52 @@ async fn a_page_is_fetched() {
     let server = server(stdio(python("mcp-server-fetch", &["--allow-private-ips", "--ignore-robots-txt"]), &[]));
     let fetched = call(&server, "fetch", json!({ "url": page().await })).await.expect("a page");
     assert!(fetched.as_str().is_some_and(|text| text.contains("They turn with the sea")), "{fetched}");
+    server.close().await;
+}
+
+/// Answers everything with this, and keeps what was asked for.
+async fn api(answer: Json) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let kept = Arc::clone(&asked);
+    let router = Router::new().fallback(move |request: axum::extract::Request| {
+        let who = request.headers().get("authorization").and_then(|who| who.to_str().ok()).unwrap_or_default();
+        kept.lock().expect("what was asked").push(format!("{} {} {who}", request.method(), request.uri()));
+        let text = answer.to_string();
+        async move { ([("content-type", "application/json")], text) }
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (format!("http://{address}"), asked)
+}
+
+#[tokio::test]
+#[ignore = "needs tests/servers/install"]
+async fn vercels_own_server_lists_deployments() {
+    let (url, asked) =
+        api(json!({ "deployments": [], "pagination": { "count": 0, "next": null, "prev": null } })).await;
+    let script = "@vercel/sdk/bin/mcp-server.js";
+    let server = server(stdio(node(script, &["start", "--bearer-token", "T", "--server-url", &url]), &[]));
+    assert_eq!(names(&server).await.len(), 218);
+    let request = json!({ "request": { "limit": 1 } });
+    let found = call(&server, "deployments-get-deployments", request).await.expect("deployments");
+    assert_eq!(found["deployments"], json!([]));
+    assert_eq!(*asked.lock().expect("what was asked"), ["GET /v6/deployments?limit=1 Bearer T"]);
+    server.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs tests/servers/install"]
+async fn cloudinarys_own_server_lists_pictures() {
+    let (url, asked) = api(json!({ "resources": [], "rate_limit_allowed": 500 })).await;
+    let script = "@cloudinary/asset-management-mcp/bin/mcp-server.js";
+    let account = ["start", "--server-url", &url, "--cloud-name", "demo", "--api-key", "k", "--api-secret", "s"];
+    let server = server(stdio(node(script, &account), &[]));
+    assert_eq!(names(&server).await.len(), 29);
+    let found = call(&server, "list-images", json!({ "max_results": 2 })).await.expect("pictures");
+    assert_eq!(found["resources"], json!([]), "{found}");
+    let asked = asked.lock().expect("what was asked").concat();
+    assert!(asked.starts_with("GET /v1_1/demo/resources/image?") && asked.contains("max_results=2"), "{asked}");
     server.close().await;
 }
 
