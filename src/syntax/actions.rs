@@ -13,7 +13,8 @@ impl Builder<'_> {
         let span = self.span(&pair);
         let id = self.fresh();
         let (mut name, mut title, mut action) = (None, None, None);
-        let mut clauses: Vec<Clause> = Vec::new();
+        let clauses = pair.into_inner().filter(|part| is_clause(part.as_rule()));
+        let mut clauses: Vec<Clause> = Vec::with_capacity(clauses.count());
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::step_name => {
@@ -24,13 +25,7 @@ impl Builder<'_> {
                 Rule::string | Rule::block_string | Rule::raw_string => title = Some(self.string(part)),
                 Rule::no_eq => self.missing(&part),
                 Rule::catch | Rule::finally => self.late_handler(&mut action, part),
-                Rule::as_clause
-                | Rule::retry_clause
-                | Rule::timeout_clause
-                | Rule::when_clause
-                | Rule::else_clause
-                | Rule::undo_clause
-                | Rule::key_clause => {
+                rule if is_clause(rule) => {
                     let clause = self.clause(part);
                     self.check_clause(&clauses, &clause);
                     clauses.push(clause);
@@ -339,6 +334,19 @@ impl Builder<'_> {
             self.report(Diagnostic::new(Code::CLAUSE, head, "`as` comes before the other clauses"));
         }
     }
+}
+
+fn is_clause(rule: Rule) -> bool {
+    matches!(
+        rule,
+        Rule::as_clause
+            | Rule::retry_clause
+            | Rule::timeout_clause
+            | Rule::when_clause
+            | Rule::else_clause
+            | Rule::undo_clause
+            | Rule::key_clause
+    )
 }
 
 /// The word a clause begins with.

@@ -345,7 +345,7 @@ impl Builder<'_> {
     }
 
     fn list(&mut self, pair: Pair<'_>) -> ExprKind {
-        let mut items = Vec::new();
+        let mut items = pair.list();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::expr => items.push(ListItem::Value(self.expr(part))),
@@ -363,7 +363,7 @@ impl Builder<'_> {
     }
 
     fn record(&mut self, pair: Pair<'_>) -> Vec<RecordField> {
-        let mut fields = Vec::new();
+        let mut fields = pair.list();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::field => {
@@ -411,7 +411,8 @@ impl Builder<'_> {
 
     /// The fields, methods and indices that follow an operand.
     fn postfixes(&mut self, parts: &mut Parts<'_>) -> Vec<Postfix> {
-        let mut chain = Vec::new();
+        let links = parts.clone().take_while(|part| is_postfix(part.as_rule())).filter(|part| is_link(part.as_rule()));
+        let mut chain = Vec::with_capacity(links.count());
         while let Some(part) = parts.next_if(|part| is_postfix(part.as_rule())) {
             let safe = part.as_rule() == Rule::safe;
             let named = if safe { parts.next() } else { Some(part) };
@@ -483,7 +484,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn args(&mut self, pair: Pair<'_>) -> Vec<Arg> {
-        let mut args = Vec::new();
+        let mut args = pair.list();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::arg => args.push(self.arg(part)),
@@ -617,9 +618,14 @@ impl Builder<'_> {
     }
 }
 
+/// Whether a part is a link of the chain that follows an operand.
+fn is_link(rule: Rule) -> bool {
+    matches!(rule, Rule::word | Rule::no_name | Rule::index)
+}
+
 /// Whether a part goes on with the chain that follows an operand.
 fn is_postfix(rule: Rule) -> bool {
-    matches!(rule, Rule::word | Rule::safe | Rule::no_name | Rule::index | Rule::args)
+    is_link(rule) || matches!(rule, Rule::safe | Rule::args)
 }
 
 /// What a word stands for in an expression.

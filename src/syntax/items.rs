@@ -172,7 +172,7 @@ impl Builder<'_> {
     }
 
     fn params(&mut self, pair: Pair<'_>, any_word: bool) -> Vec<Param> {
-        let mut params = Vec::new();
+        let mut params = pair.list();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::param => {

@@ -73,6 +73,11 @@ impl<'t> Pair<'t> {
         self.node.end as usize
     }
 
+    /// A list with room for what its pairs become: trees are large, and a list that grows by itself takes four at least.
+    pub(super) fn list<T>(self) -> Vec<T> {
+        Vec::with_capacity(self.into_inner().count())
+    }
+
     /// The pairs directly inside it.
     pub(super) fn into_inner(self) -> Pairs<'t> {
         let (at, end) = self.node.inner;
@@ -81,6 +86,7 @@ impl<'t> Pair<'t> {
 }
 
 /// The pairs directly inside one.
+#[derive(Clone)]
 pub(super) struct Pairs<'t> {
     tree: &'t Tree<'t>,
     at: u32,

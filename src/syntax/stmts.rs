@@ -28,7 +28,7 @@ impl Builder<'_> {
             self.missing(&pair);
             return Block { id, span, stmts: Vec::new() };
         }
-        let mut stmts: Vec<Stmt> = Vec::new();
+        let mut stmts: Vec<Stmt> = pair.list();
         let mut mistaken = false;
         let mut end = pair.start() + 1;
         for part in pair.into_inner() {

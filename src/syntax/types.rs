@@ -88,7 +88,7 @@ impl Builder<'_> {
     }
 
     fn type_args(&mut self, pair: Pair<'_>) -> Vec<TypeExpr> {
-        let mut args = Vec::new();
+        let mut args = pair.list();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::type_expr | Rule::no_type => args.push(self.ty(part)),
@@ -114,7 +114,7 @@ impl Builder<'_> {
     }
 
     fn type_fields(&mut self, pair: Pair<'_>) -> Vec<TypeField> {
-        let mut fields = Vec::new();
+        let mut fields = pair.list();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::type_field => fields.push(self.type_field(part)),
