@@ -51,7 +51,7 @@ mod providers;
 mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
-#[cfg(feature = "server")]
+#[cfg(feature = "cli")]
 #[path = "all/serving.rs"]
 mod serving;
 #[cfg(feature = "project")]

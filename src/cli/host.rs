@@ -10,7 +10,6 @@ use crate::compile::compile;
 use crate::orchestrator::{AddError, Orchestrator};
 use crate::program::Program;
 use crate::project::{EngineOptions, Project};
-use crate::run::Engine;
 use crate::source::{DiskLoader, SourceFile};
 use crate::types::{Catalog, Signature};
 
@@ -52,14 +51,6 @@ pub(super) fn known(project: &Project) -> Catalog {
         note(format!("`flow.toml` has rules for `{tool}`, which there is not{meant}"));
     }
     project.catalog()
-}
-
-/// An engine for the file's project.
-///
-/// # Errors
-/// As [`project`].
-pub(super) fn engine(file: &SourceFile, options: EngineOptions) -> Result<Engine, Status> {
-    project(file)?.engine_builder(options).build().map_err(misused)
 }
 
 /// Compares the tools that are used with the lock file, and says what has changed.
@@ -104,14 +95,15 @@ pub(super) fn program(path: &Path) -> Result<(SourceFile, Program), Status> {
     }
 }
 
-/// The flows of these files and folders, on an engine for the project of the first.
+/// The flows of these files and folders, on an engine for the project of the first, and that project.
 ///
 /// # Errors
 /// As [`project`]; what a file is wrong for was said, too.
-pub(super) fn orchestrator(paths: &[PathBuf], options: EngineOptions) -> Result<Orchestrator, Status> {
+pub(super) fn orchestrator(paths: &[PathBuf], options: EngineOptions) -> Result<(Project, Orchestrator), Status> {
     let files = files::read_all(paths).map_err(misused)?;
     let Some(first) = files.first() else { return Err(misused("there is no `.flow` file")) };
-    let mut orchestrator = Orchestrator::new(engine(first, options)?);
+    let project = project(first)?;
+    let mut orchestrator = Orchestrator::new(project.engine_builder(options).build().map_err(misused)?);
     let mut failed = false;
     for file in files {
         match orchestrator.add(file, &DiskLoader) {
@@ -123,5 +115,5 @@ pub(super) fn orchestrator(paths: &[PathBuf], options: EngineOptions) -> Result<
             Err(same) => return Err(misused(same)),
         }
     }
-    if failed { Err(Status::Failed) } else { Ok(orchestrator) }
+    if failed { Err(Status::Failed) } else { Ok((project, orchestrator)) }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,6 +10,7 @@ use super::host;
 use super::output::{Status, err, misused};
 use crate::project::EngineOptions;
 use crate::server::{HttpOptions, McpServer};
+use crate::types::Signature;
 
 /// Serve flows as the tools of an MCP server, over standard input and output or HTTP.
 ///
@@ -38,27 +40,34 @@ pub(super) struct Args {
 
 pub(super) fn mcp(args: Args) -> Status {
     let options = EngineOptions { allow_private: args.allow_private, ..EngineOptions::default() };
-    let orchestrator = match host::orchestrator(&args.paths, options) {
-        Ok(orchestrator) => orchestrator,
+    let (project, orchestrator) = match host::orchestrator(&args.paths, options) {
+        Ok(loaded) => loaded,
         Err(status) => return status,
     };
+    let used: Vec<Arc<Signature>> =
+        orchestrator.workflows().flat_map(|it| it.program().tools.iter().cloned()).collect();
     let server = McpServer::new(orchestrator, !args.no_scripts);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => return misused(why),
     };
-    let served = runtime.block_on(async {
-        match args.http {
-            None => server.serve_stdio().await,
-            Some(address) => serve_http(server, address, args.token_env.as_deref(), args.host).await,
-        }
+    let status = runtime.block_on(async {
+        let status = match host::verify(&project, &used).await {
+            Ok(()) => {
+                let served = match args.http {
+                    None => server.serve_stdio().await,
+                    Some(address) => serve_http(server, address, args.token_env.as_deref(), args.host).await,
+                };
+                served.map_or_else(misused, |()| Status::Fine)
+            }
+            Err(status) => status,
+        };
+        project.close().await;
+        status
     });
     // A thread that reads standard input cannot be stopped; it is not waited for.
     runtime.shutdown_background();
-    match served {
-        Ok(()) => Status::Fine,
-        Err(why) => misused(why),
-    }
+    status
 }
 
 async fn serve_http(

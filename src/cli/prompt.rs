@@ -35,7 +35,7 @@ enum Form {
 
 pub(super) fn prompt(args: &Args) -> Status {
     let orchestrator = match host::orchestrator(&args.paths, EngineOptions::default()) {
-        Ok(orchestrator) => orchestrator,
+        Ok((_, orchestrator)) => orchestrator,
         Err(status) => return status,
     };
     let spaces = args.only.as_deref().unwrap_or_default();

@@ -27,7 +27,7 @@ pub(super) struct Args {
 
 pub(super) fn route(args: &Args) -> Status {
     let orchestrator = match host::orchestrator(&args.paths, EngineOptions::default()) {
-        Ok(orchestrator) => orchestrator,
+        Ok((_, orchestrator)) => orchestrator,
         Err(status) => return status,
     };
     let routing = orchestrator.route(&args.request);

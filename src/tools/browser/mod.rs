@@ -5,7 +5,7 @@
 //! closes. Nothing listens, so no other user of the machine and no page can speak to it.
 //!
 //! Each call has a browser context of its own (no cookies, no cache of another's) and a proxy of its own, through which
-//! all that its pages ask for goes: see [`proxy`].
+//! all that its pages ask for goes: see `proxy`.
 
 mod connection;
 mod failure;

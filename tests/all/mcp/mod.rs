@@ -4,7 +4,7 @@ mod drift;
 mod http;
 mod misbehaving;
 mod misbehaviour;
-mod real;
+pub(crate) mod real;
 
 use std::path::PathBuf;
 use std::sync::Mutex;

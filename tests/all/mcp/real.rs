@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use super::{Heard, call, call_heard, lives, server, stdio};
 
 /// Where `tests/servers/install` put them.
-fn installed() -> PathBuf {
+pub(crate) fn installed() -> PathBuf {
     let folder = std::env::var_os("FLOWC_TEST_SERVERS").map_or_else(
         || {
             let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
