@@ -9,7 +9,7 @@ use axum::http::{Response, StatusCode};
 use serde_json::{Value as Json, json};
 
 use super::KEY;
-use super::search::json_response;
+use super::search::{json_response, words};
 
 /// The longest request that is read, in bytes.
 const LONGEST: usize = 4 << 20;
@@ -95,10 +95,6 @@ fn explanation(prompt: &str) -> String {
 
 fn sentences(line: &str) -> impl Iterator<Item = &str> {
     line.split_inclusive(". ").map(str::trim).filter(|sentence| sentence.len() > 40)
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 3).map(str::to_lowercase).collect()
 }
 
 fn shared(wanted: &[String], sentence: &str) -> usize {

@@ -89,7 +89,7 @@ fn plain(html: &str) -> String {
 }
 
 /// The words that say something, in lower case.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 3).map(str::to_lowercase).collect()
 }
 

@@ -12,11 +12,12 @@ use crate::value::Value;
 
 /// `human.ask`, `human.approve` and `signal.wait`.
 pub fn tools() -> Vec<Arc<dyn Tool>> {
-    let tool = |(name, kind)| Some(Arc::new(Waiter { kind, signature: standard::find(name)? }) as Arc<dyn Tool>);
-    [("human.ask", RequestKind::Answer), ("human.approve", RequestKind::Approval), ("signal.wait", RequestKind::Signal)]
-        .into_iter()
-        .filter_map(tool)
-        .collect()
+    let all = [
+        ("human.ask", RequestKind::Answer),
+        ("human.approve", RequestKind::Approval),
+        ("signal.wait", RequestKind::Signal),
+    ];
+    standard::provide(all, |signature, kind| Arc::new(Waiter { kind, signature }))
 }
 
 struct Waiter {

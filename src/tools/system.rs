@@ -28,18 +28,13 @@ struct System {
 
 /// `time`, `random` and `log`, by this clock.
 pub fn tools(clock: &Arc<dyn Clock>) -> Vec<Arc<dyn Tool>> {
-    [
+    let all = [
         ("time.sleep", Action::Sleep),
         ("time.now", Action::Now),
         ("random.uuid", Action::Uuid),
         ("log.write", Action::Log),
-    ]
-    .into_iter()
-    .filter_map(|(name, action)| {
-        let signature = standard::find(name)?;
-        Some(Arc::new(System { action, signature, clock: Arc::clone(clock) }) as Arc<dyn Tool>)
-    })
-    .collect()
+    ];
+    standard::provide(all, |signature, action| Arc::new(System { action, signature, clock: Arc::clone(clock) }))
 }
 
 impl Tool for System {

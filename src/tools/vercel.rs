@@ -41,18 +41,12 @@ pub fn config(secret: &str) -> Config {
 /// `vercel.deployments`, `vercel.deployment` and `vercel.logs`.
 pub fn tools(config: Config, client: &Arc<HttpClient>) -> Vec<Arc<dyn Tool>> {
     let account = Arc::new(Account { api: Api::new("Vercel", client, config.api), team: config.team });
-    let tool = |(name, action)| {
-        let (account, signature) = (Arc::clone(&account), standard::find(name)?);
-        Some(Arc::new(Vercel { action, account, signature }) as Arc<dyn Tool>)
-    };
-    [
+    let all = [
         ("vercel.deployments", Action::Deployments),
         ("vercel.deployment", Action::Deployment),
         ("vercel.logs", Action::Logs),
-    ]
-    .into_iter()
-    .filter_map(tool)
-    .collect()
+    ];
+    standard::provide(all, |signature, action| Arc::new(Vercel { action, account: Arc::clone(&account), signature }))
 }
 
 #[derive(Clone, Copy)]

@@ -103,9 +103,10 @@ fn rendered(found: Analysis) -> String {
     flowc::compile::Diagnostics { sources: found.sources, list: found.diagnostics }.to_string()
 }
 
-/// `docs/errors/index.md` lists the codes of the registry. `FLOW_UPDATE=1` writes it anew.
+/// `docs/errors/index.md` lists the codes of the registry, and so does the book, which holds no page that it does not
+/// list. `FLOW_UPDATE=1` writes both anew.
 #[test]
-fn the_index_lists_every_code() {
+fn the_index_and_the_book_list_every_code() {
     use std::fmt::Write;
     let mut page = String::from(
         "# Errors\n\n<!-- Generated from the registry of codes by tests/all/errors.rs: FLOW_UPDATE=1 writes it anew. -->\n\n\
@@ -121,11 +122,27 @@ fn the_index_lists_every_code() {
         }
         let _ = writeln!(page, "- [{id}]({id}.md): {}", code.title, id = code.id);
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors/index.md");
-    if std::env::var_os("FLOW_UPDATE").is_some() {
-        std::fs::write(&path, &page).expect("the page can be written");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    agrees(&docs.join("errors/index.md"), &page);
+
+    let summary = docs.join("SUMMARY.md");
+    let book = std::fs::read_to_string(&summary).unwrap_or_default();
+    let above = "- [Errors](errors/index.md)\n";
+    let (before, after) = book.split_once(above).expect("the book has the errors");
+    let after = after.split_once("\n#").expect("the book goes on after the errors").1;
+    let mut book = format!("{before}{above}");
+    for code in CODES {
+        let _ = writeln!(book, "  - [{id}](errors/{id}.md)", id = code.id);
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), page, "FLOW_UPDATE=1 writes it anew");
+    agrees(&summary, &format!("{book}\n#{after}"));
+}
+
+/// Holds a generated page to what it should be, or writes it.
+fn agrees(page: &Path, text: &str) {
+    if std::env::var_os("FLOW_UPDATE").is_some() {
+        std::fs::write(page, text).expect("the page can be written");
+    }
+    assert_eq!(std::fs::read_to_string(page).unwrap_or_default(), text, "FLOW_UPDATE=1 writes it anew");
 }
 
 const RANGES: [(&str, &str); 8] = [

@@ -40,16 +40,12 @@ enum What {
 impl Shots {
     /// The tools over this browser.
     pub(super) fn all(browser: &Arc<Browser>) -> Vec<Arc<dyn Tool>> {
-        let tool = |(name, what)| {
-            let signature = standard::find(name)?;
-            Some(Arc::new(Self { browser: Arc::clone(browser), signature, what }) as Arc<dyn Tool>)
-        };
         let all = [
             ("browser.navigate", What::Navigate),
             ("browser.screenshot", What::Screenshot),
             ("browser.pdf", What::Pdf),
         ];
-        all.into_iter().filter_map(tool).collect()
+        standard::provide(all, |signature, what| Arc::new(Self { browser: Arc::clone(browser), signature, what }))
     }
 
     async fn take(&self, args: Args<'_>, context: ToolContext<'_>) -> Result<Value, ToolError> {

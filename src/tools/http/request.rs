@@ -40,11 +40,8 @@ pub struct Http {
 impl Http {
     /// Both tools, over this client.
     pub fn tools(client: &Arc<HttpClient>) -> Vec<Arc<dyn Tool>> {
-        let tool = |name| {
-            let signature = standard::find(name)?;
-            Some(Arc::new(Self { client: Arc::clone(client), signature }) as Arc<dyn Tool>)
-        };
-        ["http.get", "http.request"].into_iter().filter_map(tool).collect()
+        let both = [("http.get", ()), ("http.request", ())];
+        standard::provide(both, |signature, ()| Arc::new(Self { client: Arc::clone(client), signature }))
     }
 }
 

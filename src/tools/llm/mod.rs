@@ -137,14 +137,9 @@ pub fn tools(config: Config, client: impl Fn(&Url) -> Arc<HttpClient>) -> Vec<Ar
         (alias, Chat::new(model, &client))
     };
     let models = Arc::new(Models { default: config.default, chats: config.models.into_iter().map(chat).collect() });
-    let tool = |(name, action)| {
-        let (models, signature) = (Arc::clone(&models), standard::find(name)?);
-        Some(Arc::new(Llm { action, models, signature }) as Arc<dyn Tool>)
-    };
-    [("llm.complete", Action::Complete), ("llm.summarize", Action::Summarize), ("llm.extract", Action::Extract)]
-        .into_iter()
-        .filter_map(tool)
-        .collect()
+    let all =
+        [("llm.complete", Action::Complete), ("llm.summarize", Action::Summarize), ("llm.extract", Action::Extract)];
+    standard::provide(all, |signature, action| Arc::new(Llm { action, models: Arc::clone(&models), signature }))
 }
 
 #[derive(Clone, Copy)]

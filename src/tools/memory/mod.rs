@@ -25,19 +25,15 @@ pub struct Config {
 pub fn tools(config: Config) -> Vec<Arc<dyn Tool>> {
     let file = Arc::new(File { path: config.path, notes: Mutex::default() });
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::default());
-    let tool = |(name, action)| {
-        let (file, clock, signature) = (Arc::clone(&file), Arc::clone(&clock), standard::find(name)?);
-        Some(Arc::new(Memory { action, file, clock, signature }) as Arc<dyn Tool>)
-    };
-    [
+    let all = [
         ("memory.store", Action::Store),
         ("memory.search", Action::Search),
         ("memory.get", Action::Get),
         ("memory.forget", Action::Forget),
-    ]
-    .into_iter()
-    .filter_map(tool)
-    .collect()
+    ];
+    standard::provide(all, |signature, action| {
+        Arc::new(Memory { action, file: Arc::clone(&file), clock: Arc::clone(&clock), signature })
+    })
 }
 
 #[derive(Clone, Copy)]

@@ -15,6 +15,7 @@ mod web;
 
 use std::sync::{Arc, LazyLock};
 
+use crate::run::Tool;
 use crate::types::{Annotations, Catalog, Signature};
 
 /// A namespace and the tools in it.
@@ -59,6 +60,14 @@ pub fn signatures() -> impl Iterator<Item = &'static Arc<Signature>> {
 /// The signature of a standard tool.
 pub fn find(name: &str) -> Option<Arc<Signature>> {
     signatures().find(|signature| signature.name == name).cloned()
+}
+
+/// The tools of these names, each made from its signature and what tells it from the others.
+pub(super) fn provide<Action, const N: usize>(
+    named: [(&str, Action); N],
+    make: impl Fn(Arc<Signature>, Action) -> Arc<dyn Tool>,
+) -> Vec<Arc<dyn Tool>> {
+    named.into_iter().filter_map(|(name, action)| Some(make(find(name)?, action))).collect()
 }
 
 /// The standard catalog.

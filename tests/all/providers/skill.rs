@@ -96,9 +96,15 @@ async fn what_scripts_do_wrong_is_told() {
     assert_eq!(call(&tools, "s.run", &large).await.unwrap(), json!({}), "a script need not read its input");
 }
 
-/// Whether a process is there and no zombie.
-fn lives(pid: &str) -> bool {
-    std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|stat| !stat.contains(") Z "))
+/// Whether a process is there and no zombie, also after the moment that one takes to die.
+async fn lives(pid: &str) -> bool {
+    let stat = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    let there = || stat().is_ok_and(|stat| !stat.contains(") Z "));
+    let began = Instant::now();
+    while there() && began.elapsed() < Duration::from_secs(5) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    there()
 }
 
 #[cfg(target_os = "linux")]
@@ -116,15 +122,11 @@ async fn a_script_that_takes_too_long_ends_with_all_that_it_started() {
     });
     assert!(cut.await.is_err(), "it takes too long");
     for name in ["own", "child", "far"] {
-        let (pid, began) = (pid("slow", name), Instant::now());
-        while lives(&pid) && began.elapsed() < Duration::from_secs(5) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        assert!(!lives(&pid), "{name} lives on");
+        assert!(!lives(&pid("slow", name)).await, "{name} lives on");
     }
     // What it leaves behind holds its output open, and is not waited for.
     let began = Instant::now();
     assert_eq!(call(&tools, "s.run", &json!({ "name": "leaves" })).await.unwrap(), json!(7));
     assert!(began.elapsed() < Duration::from_secs(20));
-    assert!(!lives(&pid("leaves", "child")), "what it left behind lives on");
+    assert!(!lives(&pid("leaves", "child")).await, "what it left behind lives on");
 }
