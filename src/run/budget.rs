@@ -66,6 +66,18 @@ impl Account {
         Ok(())
     }
 
+    /// Enters a call that an earlier life of the run made.
+    pub(crate) fn repeat(&self, usd: f64, usage: &Usage) {
+        let mut account = Some(self);
+        while let Some(it) = account {
+            let mut spent = it.lock();
+            spent.calls += 1;
+            spent.usd += usd;
+            account = it.around.as_deref();
+        }
+        self.settle(usd, usage);
+    }
+
     /// Settles a call that was entered at `usd`: what it reported counts instead where it reported money.
     pub(crate) fn settle(&self, usd: f64, usage: &Usage) {
         let mut spent = self.lock();

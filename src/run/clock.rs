@@ -63,17 +63,20 @@ impl Sleep {
     }
 }
 
+/// When a `time.sleep` of these arguments is over that began then.
+pub(crate) fn wakes(args: &Value, began: Timestamp) -> Timestamp {
+    let millis = if let Some(Value::Duration(millis)) = args.get("duration") { (*millis).max(0) } else { 0 };
+    began.checked_add(SignedDuration::from_millis(millis)).unwrap_or(Timestamp::MAX)
+}
+
 impl Tool for Sleep {
     fn signature(&self) -> Arc<Signature> {
         Arc::clone(&self.signature)
     }
 
-    fn call<'a>(&'a self, args: Value, _context: ToolContext<'a>) -> BoxFuture<'a, Result<Value, ToolError>> {
-        let millis = match args.get("duration") {
-            Some(Value::Duration(millis)) => u64::try_from(*millis).unwrap_or(0),
-            _ => 0,
-        };
-        let sleep = self.clock.sleep(Duration::from_millis(millis));
+    fn call<'a>(&'a self, args: Value, context: ToolContext<'a>) -> BoxFuture<'a, Result<Value, ToolError>> {
+        let left = wakes(&args, context.began).duration_since(self.clock.now());
+        let sleep = self.clock.sleep(Duration::try_from(left).unwrap_or(Duration::ZERO));
         Box::pin(sleep.map(|()| Ok(Value::Null)))
     }
 }
@@ -161,7 +164,7 @@ impl VirtualClock {
     }
 }
 
-struct Woken(AtomicBool);
+pub(crate) struct Woken(pub(crate) AtomicBool);
 
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {

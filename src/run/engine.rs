@@ -1,26 +1,23 @@
 //! The engine: tools, hooks, journal, clock and limits, put together once; it starts runs.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use futures::FutureExt;
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
-use crate::program::{Flow, Program};
+use crate::program::Program;
 use crate::run::artifacts::{Artifacts, NoArtifacts};
 use crate::run::bind::Bound;
 use crate::run::clock::{Sleep, TokioClock, random_u64};
-use crate::run::event::{EventKind, RunError};
-use crate::run::exec::{Machine, Stop, millis_between, panic_text, run_flow};
+use crate::run::event::Event;
 use crate::run::handle::{self, Run};
-use crate::run::inbox::Inbox;
 use crate::run::input::{Arguments, arguments};
-use crate::run::journal::{Journal, Labels, Lease, Log, Opening};
+use crate::run::journal::{Journal, Labels, Lease, Log, Opening, RunStore};
+use crate::run::keeper::Keeping;
+use crate::run::life::Life;
 use crate::run::limits::Limits;
-use crate::run::ports::{Clock, Hook, NoSecrets, Registry, Secrets, Tool};
+use crate::run::ports::{Clock, Hook, NoSecrets, Observer, Registry, Secrets, Tool};
 use crate::types::{Catalog, Text};
-use crate::value::{ErrorKind, Value};
+use crate::value::Value;
 
 /// Runs programs. Cheap to clone; holds no state of its runs.
 #[derive(Clone)]
@@ -33,6 +30,10 @@ pub(crate) struct Shared {
     pub(crate) catalog: Catalog,
     pub(crate) hooks: Vec<Arc<dyn Hook>>,
     pub(crate) journal: Option<Arc<dyn Journal>>,
+    /// The journal, where it keeps many runs.
+    pub(crate) store: Option<Arc<dyn RunStore>>,
+    pub(crate) keeping: Keeping,
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) artifacts: Arc<dyn Artifacts>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -68,13 +69,93 @@ impl Engine {
     /// # Errors
     /// See [`StartError`]; nothing has run then.
     pub fn start(&self, program: &Arc<Program>, flow: &str, input: impl Into<Value>) -> Result<Run, StartError> {
+        self.start_with(program, flow, input, Labels::default())
+    }
+
+    /// As [`Engine::start`], with what the host knows of the run. Where it has a start key that another run has, the
+    /// run stops before its first step: see [`Engine::start_once`].
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start_with(
+        &self,
+        program: &Arc<Program>,
+        flow: &str,
+        input: impl Into<Value>,
+        labels: Labels,
+    ) -> Result<Run, StartError> {
+        let began = self.shared.clock.now();
+        let input = input.into();
+        let prepared = self.prepare(program, flow, &input)?;
+        let opening =
+            Opening { run: run_id(began), flow: flow.into(), program: Arc::clone(program), input, at: began, labels };
+        let run = opening.run.clone();
+        let lease = self.shared.journal.as_ref().map(|journal| (Arc::clone(journal), journal.open(Arc::new(opening))));
+        Ok(self.spawn(prepared, (run, began), lease, Vec::new(), false))
+    }
+
+    /// What a run of a flow takes.
+    pub(crate) fn prepare(&self, program: &Arc<Program>, flow: &str, input: &Value) -> Result<Prepared, StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let started = Started::new(self, program, flow, &input.into())?;
-        let run = Run::new(Arc::clone(&started.run));
+        let Some((index, found)) = program.find_flow(flow) else {
+            let known = program.flows.iter().filter(|flow| flow.exported).map(|flow| flow.name.clone()).collect();
+            return Err(StartError::UnknownFlow { name: flow.to_owned(), known });
+        };
+        let arguments = arguments(found, input).map_err(StartError::Input)?;
+        let bound = self.bind(program);
+        let facts = bound.facts(program, index);
+        if let Some(facts) = facts
+            && !facts.missing.is_empty()
+        {
+            return Err(StartError::MissingTools(facts.missing.clone()));
+        }
+        let steps = facts.map_or(0, |facts| facts.steps);
+        Ok(Prepared { runtime, program: Arc::clone(program), bound, flow: index, steps, arguments })
+    }
+
+    /// A life of a run.
+    pub(crate) fn life(
+        &self,
+        prepared: Prepared,
+        (id, began): (Text, Timestamp),
+        lease: Option<(Arc<dyn Journal>, Lease)>,
+        events: Vec<Arc<Event>>,
+        resumed: bool,
+    ) -> Life {
+        let Prepared { program, bound, flow, steps, arguments, .. } = prepared;
+        let name = program.flows.get(flow).map(|flow| flow.name.clone()).unwrap_or_default();
+        let earlier = resumed.then(|| events.clone());
+        let log = Log::new(id.clone(), name, lease, self.shared.observers.clone(), events);
+        let run = Arc::new(handle::Shared::new(id, log, Arc::clone(&self.shared.clock)));
+        let engine = Arc::clone(&self.shared);
+        Life { engine, program, bound, run, flow, steps, arguments, began, events: earlier }
+    }
+
+    /// Has a run live as a task.
+    pub(crate) fn spawn(
+        &self,
+        prepared: Prepared,
+        which: (Text, Timestamp),
+        lease: Option<(Arc<dyn Journal>, Lease)>,
+        events: Vec<Arc<Event>>,
+        resumed: bool,
+    ) -> Run {
+        let runtime = prepared.runtime.clone();
+        let life = self.life(prepared, which, lease, events, resumed);
+        let run = Arc::clone(&life.run);
+        if self.shared.store.is_some() {
+            self.shared.keeping.add(&run);
+        }
+        if let Some(events) = &life.events {
+            run.inbox.restore(events);
+            for message in events.iter().filter_map(|event| event.kind.message()) {
+                run.first(message);
+            }
+        }
         // Tokio's budget is per task, and a run is one: a wide fan-out would be polled over and over while it waits for
         // its share. Strands let others run by themselves.
-        runtime.spawn(tokio::task::unconstrained(started.run()));
-        Ok(run)
+        runtime.spawn(tokio::task::unconstrained(life.live()));
+        Run::new(run)
     }
 
     /// A program's tools, found once for as long as the program lives.
@@ -91,116 +172,14 @@ impl Engine {
     }
 }
 
-/// A run that is about to begin.
-struct Started {
-    engine: Arc<Shared>,
+/// What a run takes.
+pub(crate) struct Prepared {
+    runtime: tokio::runtime::Handle,
     program: Arc<Program>,
     bound: Arc<Bound>,
-    run: Arc<handle::Shared>,
     flow: usize,
     steps: u32,
     arguments: Arguments,
-}
-
-impl Started {
-    fn new(engine: &Engine, program: &Arc<Program>, flow: &str, input: &Value) -> Result<Self, StartError> {
-        let Some((index, found)) = program.find_flow(flow) else {
-            let known = program.flows.iter().filter(|flow| flow.exported).map(|flow| flow.name.clone()).collect();
-            return Err(StartError::UnknownFlow { name: flow.to_owned(), known });
-        };
-        let arguments = arguments(found, input).map_err(StartError::Input)?;
-        let bound = engine.bind(program);
-        let facts = bound.facts(program, index);
-        if let Some(facts) = facts
-            && !facts.missing.is_empty()
-        {
-            return Err(StartError::MissingTools(facts.missing.clone()));
-        }
-        let steps = facts.map_or(0, |facts| facts.steps);
-        let began = engine.shared.clock.now();
-        let id = run_id(began);
-        let lease = match &engine.shared.journal {
-            Some(journal) => journal.open(Arc::new(Opening {
-                run: id.clone(),
-                flow: found.name.clone(),
-                program: Arc::clone(program),
-                input: input.clone(),
-                at: began,
-                labels: Labels::default(),
-            })),
-            None => Lease { run: id.clone(), epoch: 1 },
-        };
-        let log = Log::new(engine.shared.journal.clone().map(|journal| (journal, lease.clone())));
-        let run =
-            Arc::new(handle::Shared { id, lease, log, cancel: CancellationToken::new(), inbox: Inbox::default() });
-        let (engine, program) = (Arc::clone(&engine.shared), Arc::clone(program));
-        Ok(Self { engine, program, bound, run, flow: index, steps, arguments })
-    }
-
-    /// Runs it to its end, whatever happens.
-    async fn run(self) {
-        let began = self.engine.clock.now();
-        let ended = AssertUnwindSafe(self.through(began)).catch_unwind().await;
-        let now = self.engine.clock.now();
-        let duration_ms = millis_between(began, now);
-        let kind = match ended {
-            Ok(Ok(output)) => EventKind::RunCompleted { output, duration_ms },
-            Ok(Err(Some(error))) => EventKind::RunFailed { error, duration_ms },
-            Ok(Err(None)) => EventKind::RunCancelled { duration_ms },
-            Err(panic) => {
-                let message = format!("the engine broke down: {}", panic_text(&*panic));
-                EventKind::RunFailed { error: RunError::new(ErrorKind::Internal, message), duration_ms }
-            }
-        };
-        self.run.log.push(now, kind);
-        if let Some(journal) = self.engine.journal.as_ref().filter(|journal| journal.durable())
-            && let Err(why) = journal.commit(&self.run.lease).await
-        {
-            tracing::error!(run = %self.run.id, %why, "the end of the run could not be made durable");
-        }
-        self.run.log.end();
-    }
-
-    /// Runs the flow; an error of `None` is a cancelled run.
-    async fn through(&self, began: Timestamp) -> Result<Value, Option<RunError>> {
-        let Some(flow) = self.program.flows.get(self.flow) else { return Err(None) };
-        let machine = Machine::new(&self.program, &self.bound.tools, &self.engine, &self.run, &flow.name, began, None);
-        let ended = self.on(&machine, flow).await;
-        ended.map_err(|stop| match stop {
-            Stop::Failed(failure) => Some(failure.error),
-            Stop::Cancelled => machine.fatal.get().cloned(),
-        })
-    }
-
-    async fn on(&self, machine: &Machine<'_>, flow: &Flow) -> Result<Value, Stop> {
-        let mut frame = self.arguments.values.clone();
-        frame.resize(flow.slots as usize, Value::Null);
-        let strand = machine.strand();
-        let mut late = Ok(());
-        for at in &self.arguments.defaults {
-            if let Some(default) = flow.params.get(*at).and_then(|param| param.default.as_ref()) {
-                match strand.eval(&mut frame, default) {
-                    Ok(value) => frame.get_mut(*at).into_iter().for_each(|slot| *slot = value.clone()),
-                    Err(failure) => late = Err(failure),
-                }
-            }
-        }
-        drop(strand);
-        let names = flow.params.iter().map(|param| param.name.clone());
-        machine.push_at(
-            machine.began,
-            EventKind::RunStarted {
-                run: self.run.id.clone(),
-                flow: flow.name.clone(),
-                program: self.program.hash().clone(),
-                input: Value::record(names.zip(frame.iter().cloned())),
-                steps: self.steps,
-            },
-        );
-        machine.commit().await?;
-        late?;
-        run_flow(machine, self.flow as u32, frame).await
-    }
 }
 
 /// A new run's id: 23 characters of base 32 (Crockford's), the first ten its time in milliseconds, so that ids sort by
@@ -226,6 +205,8 @@ pub struct EngineBuilder {
     tools: Vec<Arc<dyn Tool>>,
     hooks: Vec<Arc<dyn Hook>>,
     journal: Option<Arc<dyn Journal>>,
+    store: Option<Arc<dyn RunStore>>,
+    observers: Vec<Arc<dyn Observer>>,
     secrets: Option<Arc<dyn Secrets>>,
     artifacts: Option<Arc<dyn Artifacts>>,
     clock: Option<Arc<dyn Clock>>,
@@ -258,6 +239,21 @@ impl EngineBuilder {
     #[must_use]
     pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
         self.journal = Some(Arc::new(journal));
+        self
+    }
+
+    /// Keeps runs in a store, from which they can be resumed, looked up and told what to do: see [`Engine::keep`].
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn RunStore>) -> Self {
+        self.journal = Some(Arc::clone(&store) as Arc<dyn Journal>);
+        self.store = Some(store);
+        self
+    }
+
+    /// Adds one who sees every event of every run.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observers.push(Arc::new(observer));
         self
     }
 
@@ -314,6 +310,9 @@ impl EngineBuilder {
                 catalog,
                 hooks: self.hooks,
                 journal: self.journal,
+                store: self.store,
+                keeping: Keeping::default(),
+                observers: self.observers,
                 secrets: self.secrets.unwrap_or_else(|| Arc::new(NoSecrets)),
                 artifacts: self.artifacts.unwrap_or_else(|| Arc::new(NoArtifacts)),
                 clock,

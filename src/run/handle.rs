@@ -1,16 +1,19 @@
 //! A run, as the one who started it sees it.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use futures::Stream;
+use futures::task::AtomicWaker;
+use rustc_hash::FxHashSet;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::run::event::{Event, EventKind, RunError};
 use crate::run::inbox::{AnswerError, Inbox, Waiting};
-use crate::run::journal::{Lease, Log};
+use crate::run::journal::Log;
+use crate::run::ports::Clock;
 use crate::types::Text;
 use crate::value::{ErrorKind, Value};
 
@@ -22,16 +25,26 @@ pub struct Run {
 
 pub(crate) struct Shared {
     pub(crate) id: Text,
-    /// The right to write to the journal; nothing checks it where there is none.
-    pub(crate) lease: Lease,
     pub(crate) log: Log,
+    /// Cancels everything in the run; only the run itself does, once it has recorded that.
     pub(crate) cancel: CancellationToken,
     pub(crate) inbox: Inbox,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Wakes the run.
+    pub(crate) waker: AtomicWaker,
+    /// That it shall be cancelled, and the number of the message that says so.
+    asked: OnceLock<Option<u64>>,
+    /// The numbers of the messages that it was given.
+    messages: Mutex<FxHashSet<u64>>,
 }
 
 impl Run {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Its id.
@@ -57,7 +70,7 @@ impl Run {
     /// Cancels it: what is in flight is cancelled, undos and `finally` blocks run, and then it ends. Returns at once;
     /// wait with [`Run::value`] for the end. After the run's end it does nothing.
     pub fn cancel(&self) {
-        self.shared.cancel.cancel();
+        self.shared.ask_to_cancel(None);
     }
 
     /// The steps that wait for an answer or a signal, in the order they began to.
@@ -94,7 +107,7 @@ impl Run {
     /// # Errors
     /// The run has ended, or the value does not fit what the waiting step wants: then it waits on.
     pub fn signal(&self, name: &str, value: impl Into<Value>) -> Result<(), AnswerError> {
-        self.shared.open()?.inbox.signal(name, value.into())
+        self.shared.open()?.signal(name, value.into(), None)
     }
 
     /// Whether it has ended.
@@ -107,7 +120,7 @@ impl Run {
     /// # Errors
     /// Why it failed; kind `cancelled` where it was cancelled.
     pub async fn value(&self) -> Result<Value, RunError> {
-        let last = std::future::poll_fn(|cx| self.shared.log.poll_end(cx)).await;
+        let last = std::future::poll_fn(|cx| self.shared.log.poll_end(cx)).await?;
         match &last.kind {
             EventKind::RunCompleted { output, .. } => Ok(output.clone()),
             EventKind::RunFailed { error, .. } => Err(error.clone()),
@@ -127,6 +140,43 @@ impl Run {
 }
 
 impl Shared {
+    pub(crate) fn new(id: Text, log: Log, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            id,
+            log,
+            cancel: CancellationToken::new(),
+            inbox: Inbox::default(),
+            clock,
+            waker: AtomicWaker::new(),
+            asked: OnceLock::new(),
+            messages: Mutex::default(),
+        }
+    }
+
+    /// Has the run cancel itself.
+    pub(crate) fn ask_to_cancel(&self, message: Option<u64>) {
+        let _ = self.asked.set(message);
+        self.waker.wake();
+    }
+
+    /// Whether the run shall be cancelled, and the number of the message that says so.
+    pub(crate) fn asked_to_cancel(&self) -> Option<Option<u64>> {
+        self.asked.get().copied()
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str, value: Value, message: Option<u64>) -> Result<(), AnswerError> {
+        self.inbox.signal(name, value, message, |value| {
+            let (name, value) = (Text::from(name), value.clone());
+            self.log.push(self.clock.now(), EventKind::RunSignalled { name, value, message })
+        })
+    }
+
+    /// Whether a message of this number was not given before.
+    pub(crate) fn first(&self, message: u64) -> bool {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).insert(message)
+    }
+
     /// Itself, as long as something may still come in.
     fn open(&self) -> Result<&Self, AnswerError> {
         if self.log.ended() { Err(AnswerError::Ended) } else { Ok(self) }

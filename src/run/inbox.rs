@@ -1,17 +1,18 @@
 //! What comes to a run from outside while it goes on: answers to its questions, and signals.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
 use tokio::sync::oneshot;
 
 use crate::run::desk::{Request, RequestKind};
+use crate::run::event::{Event, EventKind};
 use crate::run::ports::ToolError;
 use crate::types::Text;
 use crate::value::{ErrorKind, Misfit, Value};
 
-/// The requests of a run that wait, and the signals that nothing waits for yet.
+/// The requests of a run that wait, and what came that nothing waits for yet.
 #[derive(Default)]
 pub(crate) struct Inbox(Mutex<State>);
 
@@ -20,14 +21,26 @@ struct State {
     /// By the waiting step's path, in the order they began to wait.
     open: IndexMap<Text, Open>,
     /// By name, in the order they came.
-    signals: IndexMap<Text, VecDeque<Value>>,
+    signals: IndexMap<Text, VecDeque<Received>>,
+    /// Answers that were left for steps which are yet to wait again, by path.
+    answers: IndexMap<Text, Received>,
     /// Why nothing is ever answered, where that is so.
     unattended: Option<Text>,
 }
 
 struct Open {
     request: Request,
-    reply: oneshot::Sender<Result<Value, ToolError>>,
+    reply: oneshot::Sender<Result<Received, ToolError>>,
+}
+
+/// What a step waited for.
+pub(crate) struct Received {
+    /// It, or why there will be none.
+    pub(crate) value: Result<Value, Text>,
+    /// The number of the event that says that the signal came early.
+    pub(crate) signal: Option<u64>,
+    /// The number of the message that brought it.
+    pub(crate) message: Option<u64>,
 }
 
 /// A step that waits.
@@ -56,39 +69,44 @@ pub enum AnswerError {
 }
 
 impl Inbox {
-    /// Waits for a request to be met; `begins` is called once it is there to be met. Dropping the future withdraws it.
-    pub(crate) async fn wait(
-        &self,
-        path: &Text,
-        request: Request,
-        begins: impl FnOnce(&Request),
-    ) -> Result<Value, ToolError> {
-        if let Some(value) = self.early(&request) {
-            let of = |misfit: Misfit| {
-                let message = format!("the signal `{}` does not fit: {misfit}", request.text);
-                ToolError::new(ErrorKind::Invalid, message).details(misfit.details())
-            };
-            return value.conform(&request.wanted).map_err(of);
+    /// What was left of signals when the run was last alive: those that came, less those that a step got.
+    pub(crate) fn restore(&self, events: &[Arc<Event>]) {
+        let taken: Vec<u64> = events
+            .iter()
+            .filter_map(|event| match event.kind {
+                EventKind::RunReceived { signal, .. } => signal,
+                _ => None,
+            })
+            .collect();
+        let mut state = self.lock();
+        for event in events {
+            if let EventKind::RunSignalled { name, value, message } = &event.kind
+                && !taken.contains(&event.number)
+            {
+                let kept = Received { value: Ok(value.clone()), signal: Some(event.number), message: *message };
+                state.signals.entry(name.clone()).or_default().push_back(kept);
+            }
         }
+    }
+
+    /// Waits for a request to be met. Dropping the future withdraws it.
+    ///
+    /// # Errors
+    /// Nobody ever answers.
+    pub(crate) async fn wait(&self, path: &Text, request: &Request) -> Result<Received, ToolError> {
         let (reply, replied) = oneshot::channel();
         {
             let mut state = self.lock();
+            if let Some(there) = state.there(path, request) {
+                return Ok(there);
+            }
             if let Some(why) = &state.unattended {
-                return Err(declined(&request, why));
+                return Err(declined(request, why));
             }
             state.open.insert(path.clone(), Open { request: request.clone(), reply });
         }
         let _place = Place { inbox: self, path };
-        begins(&request);
         replied.await.unwrap_or_else(|_| Err(ToolError::new(ErrorKind::Internal, "the request was lost")))
-    }
-
-    /// The first signal that came before it was waited for.
-    fn early(&self, request: &Request) -> Option<Value> {
-        if request.kind != RequestKind::Signal {
-            return None;
-        }
-        self.lock().signals.get_mut(&request.text)?.pop_front()
     }
 
     /// The steps that wait.
@@ -103,7 +121,7 @@ impl Inbox {
         let mut state = self.lock();
         let Some(open) = state.open.get(path) else { return Err(state.not_waiting(path)) };
         let value = value.conform(&open.request.wanted).map_err(AnswerError::Misfit)?;
-        state.reply(path, Ok(value));
+        state.reply(path, Received { value: Ok(value), signal: None, message: None });
         Ok(())
     }
 
@@ -113,8 +131,19 @@ impl Inbox {
         if !state.open.contains_key(path) {
             return Err(state.not_waiting(path));
         }
-        state.reply(path, Err(ToolError::new(ErrorKind::Denied, why)));
+        state.reply(path, Received { value: Err(why.into()), signal: None, message: None });
         Ok(())
+    }
+
+    /// Gives a step what was left for it, or keeps that until it waits.
+    pub(crate) fn deliver(&self, path: &Text, value: Result<Value, Text>, message: u64) {
+        let received = Received { value, signal: None, message: Some(message) };
+        let mut state = self.lock();
+        if state.open.contains_key(path) {
+            state.reply(path, received);
+        } else {
+            state.answers.insert(path.clone(), received);
+        }
     }
 
     /// Makes every step fail that waits, now and later.
@@ -127,17 +156,29 @@ impl Inbox {
         }
     }
 
-    /// Gives a signal to the step that has waited longest for it, or keeps it for the next.
-    pub(crate) fn signal(&self, name: &str, value: Value) -> Result<(), AnswerError> {
+    /// Gives a signal to the step that has waited longest for it, or keeps it for the next, once `early` has recorded
+    /// it. One that a message brought is taken whether it fits or not: its sender is gone.
+    pub(crate) fn signal(
+        &self,
+        name: &str,
+        value: Value,
+        message: Option<u64>,
+        early: impl FnOnce(&Value) -> u64,
+    ) -> Result<(), AnswerError> {
         let mut state = self.lock();
         let wants = |open: &Open| open.request.kind == RequestKind::Signal && open.request.text == name;
         let first = state.open.iter().find(|(_, open)| wants(open));
         match first.map(|(path, open)| (path.clone(), open.request.wanted.clone())) {
             Some((path, wanted)) => {
-                let value = value.conform(&wanted).map_err(AnswerError::Misfit)?;
-                state.reply(&path, Ok(value));
+                let value =
+                    if message.is_some() { value } else { value.conform(&wanted).map_err(AnswerError::Misfit)? };
+                state.reply(&path, Received { value: Ok(value), signal: None, message });
             }
-            None => state.signals.entry(name.into()).or_default().push_back(value),
+            None => {
+                let signal = Some(early(&value));
+                let kept = Received { value: Ok(value), signal, message };
+                state.signals.entry(name.into()).or_default().push_back(kept);
+            }
         }
         Ok(())
     }
@@ -148,10 +189,18 @@ impl Inbox {
 }
 
 impl State {
-    fn reply(&mut self, path: &str, reply: Result<Value, ToolError>) {
+    /// What is there already of what a step is to wait for.
+    fn there(&mut self, path: &Text, request: &Request) -> Option<Received> {
+        if request.kind == RequestKind::Signal {
+            return self.signals.get_mut(&request.text)?.pop_front();
+        }
+        self.answers.shift_remove(path)
+    }
+
+    fn reply(&mut self, path: &str, received: Received) {
         if let Some(open) = self.open.shift_remove(path) {
             // Where the step has just been cancelled, nobody listens any more.
-            let _ = open.reply.send(reply);
+            let _ = open.reply.send(Ok(received));
         }
     }
 

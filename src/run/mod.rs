@@ -14,9 +14,14 @@ pub mod handle;
 mod inbox;
 mod input;
 pub mod journal;
+mod keeper;
+mod life;
 pub mod limits;
 mod policy;
 pub mod ports;
+mod replay;
+mod rest;
+mod resume;
 mod scope;
 pub mod testing;
 pub mod typed;
@@ -29,6 +34,10 @@ pub use event::{Event, EventKind, RunError};
 pub use handle::{Events, Run};
 pub use inbox::{AnswerError, Waiting};
 pub use journal::{Journal, JournalError, Lease, MemoryJournal, RunStatus, RunStore, RunSummary};
+pub use keeper::{Keep, Keeper};
 pub use limits::Limits;
-pub use ports::{Clock, Hook, NoSecrets, Registry, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage};
+pub use ports::{
+    Clock, Hook, NoSecrets, Observer, Registry, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage,
+};
+pub use resume::{Once, OnceError, ResumeError};
 pub use typed::{TypedTool, tool, tool_in_context};

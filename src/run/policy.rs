@@ -81,7 +81,7 @@ pub(crate) fn tool_timeout(tool: &Signature, said: Option<Duration>, limits: &Li
 }
 
 /// Whether the tool waits for time, a person or a signal.
-fn waits(tool: &Signature) -> bool {
+pub(crate) fn waits(tool: &Signature) -> bool {
     matches!(tool.name.split_once('.'), Some(("time" | "human" | "signal", _)))
 }
 

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 
 use crate::run::artifacts::Artifacts;
 use crate::run::desk::Desk;
+use crate::run::event::Event;
 use crate::types::{Catalog, Signature, Text};
 use crate::value::{ErrorKind, Value};
 
@@ -36,6 +37,8 @@ pub struct ToolContext<'a> {
     pub path: &'a str,
     /// From 1.
     pub attempt: u32,
+    /// When the attempt began: in an earlier life of the run, where it is made again.
+    pub began: jiff::Timestamp,
     /// What the step's `key` says; see [`ToolContext::idempotency_key`].
     pub key: Option<&'a str>,
     /// How long the attempt may take; the engine ends it then.
@@ -92,6 +95,20 @@ pub(crate) fn hex_sha256(parts: &[&[u8]]) -> Text {
         let _ = write!(hex, "{byte:02x}");
     }
     Text::from(hex)
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> jiff::Timestamp {
+        (**self).now()
+    }
+
+    fn sleep(&self, how_long: Duration) -> BoxFuture<'static, ()> {
+        (**self).sleep(how_long)
+    }
+
+    fn jitter(&self) -> f64 {
+        (**self).jitter()
+    }
 }
 
 /// Where a tool's progress goes while it works.
@@ -290,6 +307,12 @@ pub trait Hook: Send + Sync {
         let _ = (tool, context);
         Box::pin(std::future::ready(output))
     }
+}
+
+/// Sees every event as it is made, on the run's own task: it must not wait. A run that goes on shows it no event twice.
+pub trait Observer: Send + Sync {
+    /// The next event of a run of this flow.
+    fn event(&self, run: &str, flow: &str, event: &Event);
 }
 
 /// Time, as the engine sees it.

@@ -90,9 +90,16 @@ pub(crate) fn bounded<F: Future>(
     }
 }
 
-/// Runs work in a scope, cancels the scope when `limit` is over, and waits for the work's end all the same. Says
-/// whether the time was up.
-pub(crate) async fn timed<F: Future>(scope: &Scope, clock: &dyn Clock, limit: Duration, work: F) -> (F::Output, bool) {
+/// Runs work in a scope, cancels the scope when `limit` is over, once `up` was called, and waits for the work's end all
+/// the same. Says whether the time was up.
+pub(crate) async fn timed<F: Future>(
+    scope: &Scope,
+    clock: &dyn Clock,
+    limit: Duration,
+    up: impl FnOnce(),
+    work: F,
+) -> (F::Output, bool) {
+    let mut up = Some(up);
     let mut work = pin!(work);
     let mut timer = Some(clock.sleep(limit));
     let output = std::future::poll_fn(|cx| {
@@ -103,6 +110,9 @@ pub(crate) async fn timed<F: Future>(scope: &Scope, clock: &dyn Clock, limit: Du
             && due.as_mut().poll(cx).is_ready()
         {
             timer = None;
+            if let Some(up) = up.take() {
+                up();
+            }
             // Wakes the leaves, and through them this very future.
             scope.cancel();
         }

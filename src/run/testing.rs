@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio_util::sync::CancellationToken;
 
 use crate::program::{Assert, Mock, MockAnswer, Program, Test};
 use crate::run::artifacts::NoArtifacts;
@@ -14,8 +13,8 @@ use crate::run::engine;
 use crate::run::event::{Event, RunError};
 use crate::run::exec::{Machine, Stop, Strand, panic_text, run_block};
 use crate::run::handle;
-use crate::run::inbox::Inbox;
-use crate::run::journal::{Lease, Log};
+use crate::run::journal::Log;
+use crate::run::keeper::Keeping;
 use crate::run::limits::Limits;
 use crate::run::ports::{NoSecrets, Registry, ToolError};
 use crate::source::Span;
@@ -79,6 +78,9 @@ pub fn run_test(program: &Arc<Program>, index: usize, limits: &Limits) -> Option
         catalog: Catalog::empty(),
         hooks: Vec::new(),
         journal: None,
+        store: None,
+        keeping: Keeping::default(),
+        observers: Vec::new(),
         secrets: Arc::new(NoSecrets),
         artifacts: Arc::new(NoArtifacts),
         clock: Arc::new(clock.clone()),
@@ -86,13 +88,8 @@ pub fn run_test(program: &Arc<Program>, index: usize, limits: &Limits) -> Option
         bound: Mutex::default(),
     };
     let id = Text::new_static("test");
-    let run = handle::Shared {
-        id: id.clone(),
-        lease: Lease { run: id, epoch: 1 },
-        log: Log::new(None),
-        cancel: CancellationToken::new(),
-        inbox: Inbox::default(),
-    };
+    let log = Log::new(id.clone(), test.title.clone(), None, Vec::new(), Vec::new());
+    let run = handle::Shared::new(id, log, Arc::new(clock.clone()));
     let sleep: Arc<dyn crate::run::ports::Tool> = Arc::new(Sleep::new(Arc::new(clock.clone())));
     // Of all tools, only sleeping is real: in a time that is not.
     let real = |tool: &Arc<crate::types::Signature>| (tool.name == "time.sleep").then(|| Arc::clone(&sleep));

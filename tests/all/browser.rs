@@ -72,6 +72,7 @@ impl Browser {
             run: "run",
             path: "page",
             attempt: 1,
+            began: jiff::Timestamp::UNIX_EPOCH,
             key: None,
             timeout: Some(self.timeout),
             report: &self.said,

@@ -30,6 +30,7 @@ fn context(secrets: &dyn Secrets) -> ToolContext<'_> {
         run: "run",
         path: "page",
         attempt: 1,
+        began: jiff::Timestamp::UNIX_EPOCH,
         key: None,
         timeout: None,
         report: &Quiet,

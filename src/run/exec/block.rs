@@ -6,7 +6,7 @@ use crate::program::{Block, BlockStmt, If, Match, Stmt};
 use crate::run::event::{EventKind, RunError};
 use crate::run::exec::prepared::Prepared;
 use crate::run::exec::step::perform;
-use crate::run::exec::{Exit, Failure, Flowing, Stop, Strand, forms, guard, set};
+use crate::run::exec::{Exit, Failure, Flowing, Stop, Strand, forms, guard, resumed, set};
 use crate::types::Text;
 use crate::value::{ErrorKind, Value};
 
@@ -30,6 +30,7 @@ pub(super) fn block<'s, 'm: 's>(
                     Some(taken) => self::block(strand, frame, taken).await?,
                     None => Exit::Next,
                 },
+                Stmt::Emit(value) => emit(strand, frame, value).await?,
                 Stmt::Try(it) => guard::try_statement(strand, frame, it).await?,
                 pure => plain(strand, frame, pure)?,
             };
@@ -67,7 +68,6 @@ fn plain<'m>(strand: &mut Strand<'m>, frame: &mut [Value], stmt: &'m Stmt) -> Fl
             let error = RunError { span: Some(*span), ..RunError::from_value(&error) };
             return Err(Stop::Failed(Failure::of(error)));
         }
-        Stmt::Emit(value) => emit(strand, frame, value)?,
         Stmt::Break => return Ok(Exit::Break),
         Stmt::Continue => return Ok(Exit::Continue),
         Stmt::Mock(mock) => {
@@ -80,7 +80,7 @@ fn plain<'m>(strand: &mut Strand<'m>, frame: &mut [Value], stmt: &'m Stmt) -> Fl
                 bench.check(strand, frame, assert)?;
             }
         }
-        Stmt::Step(_) | Stmt::Block(_) | Stmt::If(_) | Stmt::Match(_) | Stmt::Try(_) => {}
+        Stmt::Step(_) | Stmt::Block(_) | Stmt::If(_) | Stmt::Match(_) | Stmt::Emit(_) | Stmt::Try(_) => {}
     }
     Ok(Exit::Next)
 }
@@ -127,11 +127,20 @@ pub(super) fn matched<'m>(
     Ok(None)
 }
 
-fn emit(strand: &mut Strand<'_>, frame: &mut [Value], value: &crate::program::Expr) -> Result<(), Stop> {
-    strand.may_begin()?;
-    let value = strand.eval(frame, value)?;
-    strand.emits += 1;
-    let path: Text = smol_str::format_smolstr!("{}emit@{}", strand.path, strand.emits);
-    strand.machine.push(EventKind::Emitted { path, value });
-    Ok(())
+fn emit<'s>(
+    strand: &'s mut Strand<'_>,
+    frame: &'s mut [Value],
+    value: &'s crate::program::Expr,
+) -> BoxFuture<'s, Flowing> {
+    Box::pin(async move {
+        strand.may_begin()?;
+        let value = strand.eval(frame, value)?;
+        strand.emits += 1;
+        let path: Text = smol_str::format_smolstr!("{}emit@{}", strand.path, strand.emits);
+        if strand.machine.live().is_err() {
+            resumed::reach(strand, &path).await?;
+        }
+        strand.machine.push(EventKind::Emitted { path, value });
+        Ok(Exit::Next)
+    })
 }

@@ -7,19 +7,22 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, CatchUnwind};
+use jiff::Timestamp;
 
 use crate::program::Block;
 use crate::run::budget::Account;
+use crate::run::clock;
 use crate::run::event::{EventKind, RunError};
 use crate::run::exec::block::block;
 use crate::run::exec::hooks::hooked;
 use crate::run::exec::prepared::Prepared;
 use crate::run::exec::retry::{Tally, too_long};
 use crate::run::exec::step::Job;
-use crate::run::exec::{Exit, Failure, Machine, Stop, Strand, undo};
+use crate::run::exec::{Exit, Failure, Machine, Stop, Strand, resumed, undo};
 use crate::run::limits::exceeds;
+use crate::run::policy;
 use crate::run::ports::{Report, ToolContext, ToolError, Usage};
-use crate::run::scope::{Ended, bounded, timed};
+use crate::run::scope::{Ended, bounded};
 use crate::run::testing::Answer;
 use crate::types::{Text, Type};
 use crate::value::{ErrorKind, Value};
@@ -29,11 +32,17 @@ pub(super) fn tool<'m>(
     strand: &Strand<'m>,
     job: &mut Job<'m>,
     tool: u32,
-    label: &Text,
+    (label, began): (&Text, Timestamp),
     tally: &mut Tally,
 ) -> impl Future<Output = Result<Value, Stop>> {
     let machine = strand.machine;
     async move {
+        if machine.live().is_err()
+            && let Some(recorded) = resumed::called(strand, job, label, tally).await
+        {
+            return recorded;
+        }
+        machine.commit().await;
         let args = job.take_prepared()?.into_args();
         let job = &*job;
         let attempts = tally.attempts;
@@ -41,11 +50,17 @@ pub(super) fn tool<'m>(
             let entered = account.enter(price(machine, job));
             entered.map_err(|why| failed(job, attempts, ErrorKind::Budget, why))?;
         }
-        let report = Progress { machine, path: &job.path, usage: Mutex::default() };
-        let calling = begin(job, tool, args, (label, attempts), &report)?;
-        let ended = bounded(&strand.scope, &*machine.engine.clock, job.timeout, calling).await;
+        let timeout = time_left(machine, job, began);
+        let until = timeout.filter(|_| machine.durable.is_some()).and_then(|timeout| later(machine.now(), timeout));
+        let report = Progress { machine, path: &job.path, until, usage: Mutex::default() };
+        let _busy = machine.rests.busy();
+        let sleeps = machine.signature(job.action).is_some_and(|tool| tool.name == "time.sleep");
+        let _rest = sleeps.then(|| machine.rests.rest(Some(clock::wakes(&args, began))));
+        let calling = begin(job, tool, args, Attempt { label, number: attempts, began, timeout }, &report)?;
+        let ended = bounded(&strand.scope, &*machine.engine.clock, timeout, calling).await;
         let usage = report.usage();
         tally.spent.add(&usage);
+        tally.last = usage;
         if let Some(account) = &strand.account {
             account.settle(price(machine, job), &usage);
         }
@@ -54,8 +69,32 @@ pub(super) fn tool<'m>(
 }
 
 /// What a call is known to cost, in US dollars.
-fn price(machine: &Machine<'_>, job: &Job<'_>) -> f64 {
+pub(super) fn price(machine: &Machine<'_>, job: &Job<'_>) -> f64 {
     machine.signature(job.action).and_then(|tool| tool.annotations.cost_usd).unwrap_or(0.0)
+}
+
+/// How long an attempt may take: of a wait that began in an earlier life of the run, what is left.
+fn time_left(machine: &Machine<'_>, job: &Job<'_>, began: Timestamp) -> Option<Duration> {
+    match machine.signature(job.action) {
+        Some(tool) if machine.replay.is_some() && policy::waits(tool) => {
+            job.timeout.map(|timeout| timeout.saturating_sub(resumed::left(began, machine.now())))
+        }
+        _ => job.timeout,
+    }
+}
+
+/// The moment so much later.
+pub(super) fn later(now: Timestamp, by: Duration) -> Option<Timestamp> {
+    jiff::SignedDuration::try_from(by).ok().and_then(|by| now.checked_add(by).ok())
+}
+
+/// An attempt of a call.
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
+    label: &'a Text,
+    number: u32,
+    began: Timestamp,
+    timeout: Option<Duration>,
 }
 
 type Calling<'a> = CatchUnwind<AssertUnwindSafe<BoxFuture<'a, Result<Value, ToolError>>>>;
@@ -66,16 +105,17 @@ fn begin<'a>(
     job: &'a Job<'_>,
     tool: u32,
     args: Value,
-    (label, attempt): (&'a Text, u32),
+    attempt: Attempt<'a>,
     report: &'a Progress<'a>,
 ) -> Result<Calling<'a>, Stop> {
     let machine = report.machine;
     let context = ToolContext {
         run: &machine.run.id,
-        path: label,
-        attempt,
+        path: attempt.label,
+        attempt: attempt.number,
+        began: attempt.began,
         key: job.key.as_deref(),
-        timeout: job.timeout,
+        timeout: attempt.timeout,
         report,
         secrets: &*machine.engine.secrets,
         artifacts: &*machine.engine.artifacts,
@@ -83,7 +123,7 @@ fn begin<'a>(
     };
     match catch_unwind(AssertUnwindSafe(|| invoke(machine, job, tool, args, context))) {
         Ok(calling) => Ok(AssertUnwindSafe(calling).catch_unwind()),
-        Err(panic) => Err(broke_down(job, attempt, &*panic)),
+        Err(panic) => Err(broke_down(job, attempt.number, &*panic)),
     }
 }
 
@@ -168,10 +208,13 @@ pub(super) async fn flow(strand: &mut Strand<'_>, index: u32, mut frame: Vec<Val
         None => block(strand, &mut frame, &flow.body).await,
         Some(millis) => {
             let limit = Duration::from_millis(millis);
+            let path = Text::from(strand.path.as_str());
+            let recorded = machine.replay.as_ref().and_then(|replay| replay.started(path.trim_end_matches('/')));
+            let since = if path.is_empty() { machine.began } else { recorded.unwrap_or_else(|| machine.now()) };
             let scope = strand.scope.child();
             let around = std::mem::replace(&mut strand.scope, scope.clone());
             let body = block(strand, &mut frame, &flow.body);
-            let (flowing, late) = timed(&scope, &*machine.engine.clock, limit, body).await;
+            let (flowing, late) = resumed::limited(machine, path, since, limit, &scope, body).await;
             strand.scope = around;
             match flowing {
                 Err(Stop::Cancelled) if late && !strand.scope.is_cancelled() => {
@@ -209,8 +252,12 @@ pub(crate) async fn run_block(machine: &Machine<'_>, body: &Block, slots: u32) -
 /// The SHA-256 of a tool's arguments, secrets by name: only a durable journal compares them.
 pub(super) fn args_hash(machine: &Machine<'_>, job: &Job<'_>) -> Option<Text> {
     machine.durable?;
-    let Ok(Prepared::Args(args)) = &job.prepared else { return None };
-    Some(crate::run::ports::hex_sha256(&[args.to_json_text().as_bytes()]))
+    let Ok(Prepared::Args(Value::Record(args))) = &job.prepared else { return None };
+    // A copy of the run has another key.
+    let key = machine.signature(job.action).and_then(|tool| tool.annotations.key.as_ref());
+    let given = args.iter().filter(|(name, _)| key != Some(*name));
+    let given = Value::record(given.map(|(name, value)| (name.clone(), value.clone())));
+    Some(crate::run::ports::hex_sha256(&[given.to_json_text().as_bytes()]))
 }
 
 fn failed(job: &Job<'_>, attempts: u32, kind: ErrorKind, message: impl Into<String>) -> Stop {
@@ -241,6 +288,8 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 pub(super) struct Progress<'a> {
     pub(super) machine: &'a Machine<'a>,
     pub(super) path: &'a Text,
+    /// When the time of a step that waits is up.
+    pub(super) until: Option<Timestamp>,
     usage: Mutex<Usage>,
 }
 

@@ -5,28 +5,53 @@ use std::task::Poll;
 
 use futures::future::BoxFuture;
 
-use crate::run::desk::{Desk, Request};
+use crate::run::desk::{Desk, Request, RequestKind};
 use crate::run::event::EventKind;
 use crate::run::exec::call::Progress;
+use crate::run::inbox::Received;
 use crate::run::ports::ToolError;
-use crate::value::{ErrorKind, Value};
+use crate::types::Text;
+use crate::value::{ErrorKind, Misfit, Value};
 
 impl Desk for Progress<'_> {
     fn wait(&self, request: Request) -> BoxFuture<'_, Result<Value, ToolError>> {
         let (machine, path) = (self.machine, self.path);
         Box::pin(async move {
-            let mut waiting = pin!(machine.run.inbox.wait(path, request, |request| {
-                let (path, reason) = (path.clone(), request.reason().into());
-                machine.push(EventKind::RunWaiting { path, reason, request: request.to_value() });
-            }));
-            if let Poll::Ready(reply) = futures::poll!(waiting.as_mut()) {
-                return reply;
+            // It may have come in an earlier life, which did not get to use it.
+            let earlier = machine.replay.as_ref().and_then(|replay| replay.received(path));
+            if let Some(EventKind::RunReceived { value, declined, .. }) = earlier {
+                return fitting(&request, declined.clone().map_or_else(|| Ok(value.clone()), Err));
             }
-            // Whoever is to answer may look for the question in the journal only, and it may take days.
-            if machine.commit().await.is_err() {
-                return Err(ToolError::new(ErrorKind::Internal, "the journal cannot keep what the step waits for"));
-            }
-            waiting.await
+            let mut waiting = pin!(machine.run.inbox.wait(path, &request));
+            let received = match futures::poll!(waiting.as_mut()) {
+                Poll::Ready(received) => received?,
+                Poll::Pending => {
+                    let (path, reason) = (path.clone(), request.reason().into());
+                    machine.push(EventKind::RunWaiting { path, reason, request: request.to_value() });
+                    // Whoever is to answer may look for the question in the journal only, and it may take days.
+                    machine.commit().await;
+                    let _rest = machine.rests.rest(self.until);
+                    waiting.await?
+                }
+            };
+            let Received { value, signal, message } = received;
+            let (given, declined) = match &value {
+                Ok(given) => (given.clone(), None),
+                Err(why) => (Value::Null, Some(why.clone())),
+            };
+            machine.push(EventKind::RunReceived { path: path.clone(), value: given, declined, signal, message });
+            fitting(&request, value)
         })
     }
+}
+
+/// What a step makes of what it waited for.
+fn fitting(request: &Request, received: Result<Value, Text>) -> Result<Value, ToolError> {
+    let value = received.map_err(|why| ToolError::new(ErrorKind::Denied, why))?;
+    let of = |misfit: Misfit| {
+        let what = if request.kind == RequestKind::Signal { "the signal" } else { "the answer to" };
+        let message = format!("{what} `{}` does not fit: {misfit}", request.text);
+        ToolError::new(ErrorKind::Invalid, message).details(misfit.details())
+    };
+    value.conform(&request.wanted).map_err(of)
 }

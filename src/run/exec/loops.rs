@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::program::{For, Repeat};
 use crate::run::exec::block::block;
+use crate::run::exec::call::later;
+use crate::run::exec::resumed::between_rounds;
 use crate::run::exec::{Exit, Flowing, Stop, Strand, set};
 use crate::run::scope::{Ended, bounded};
 use crate::value::{ErrorKind, Value};
@@ -57,7 +59,8 @@ pub(super) async fn repeat<'m>(strand: &mut Strand<'m>, frame: &mut [Value], it:
             exit => return Ok(exit),
         }
         if round < max && !wait.is_zero() {
-            pause(strand, wait).await?;
+            let at = strand.path.get(..base).unwrap_or_default();
+            between_rounds(strand, at, round, wait).await?;
             wait = wait.saturating_mul(2).min(longest.max(wait));
         }
     }
@@ -68,7 +71,10 @@ pub(super) async fn repeat<'m>(strand: &mut Strand<'m>, frame: &mut [Value], it:
 
 /// Sleeps, unless the scope is cancelled.
 pub(super) async fn pause(strand: &Strand<'_>, how_long: Duration) -> Result<(), Stop> {
-    let clock = &*strand.machine.engine.clock;
+    let machine = strand.machine;
+    let clock = &*machine.engine.clock;
+    let _busy = machine.rests.busy();
+    let _rest = machine.rests.rest(later(clock.now(), how_long));
     match bounded(&strand.scope, clock, None, clock.sleep(how_long)).await {
         Ended::Cancelled => Err(Stop::Cancelled),
         Ended::Done(()) | Ended::TimedOut => Ok(()),

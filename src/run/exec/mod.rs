@@ -17,6 +17,7 @@ mod parallel;
 mod path;
 mod prepared;
 mod race;
+mod resumed;
 mod retry;
 mod step;
 mod undo;
@@ -26,7 +27,10 @@ mod tests;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
+
+use futures::future::pending;
 
 use jiff::Timestamp;
 
@@ -35,8 +39,10 @@ use crate::run::budget::Account;
 use crate::run::engine;
 use crate::run::event::{EventKind, RunError};
 use crate::run::handle;
-use crate::run::journal::Journal;
+use crate::run::journal::{Journal, JournalError};
 use crate::run::ports::Tool;
+use crate::run::replay::Replay;
+use crate::run::rest::Rests;
 use crate::run::scope::Scope;
 use crate::run::testing::Bench;
 use crate::source::Span;
@@ -61,11 +67,27 @@ pub(crate) struct Machine<'m> {
     pub(crate) began: Timestamp,
     /// The mocks and findings of a test.
     pub(crate) bench: Option<&'m Bench>,
-    /// Why the run cannot go on at all: its journal failed.
-    pub(crate) fatal: OnceLock<RunError>,
+    /// What an earlier life of the run recorded.
+    pub(crate) replay: Option<Replay>,
+    /// What waits, and whether anything does not.
+    pub(crate) rests: Rests,
+    /// Why the run stops where it stands.
+    pub(crate) halt: OnceLock<Halt>,
     events: AtomicU64,
     steps: AtomicU32,
-    undos: AtomicU64,
+    /// How many wait for the journal.
+    committing: AtomicU32,
+}
+
+/// Why a run stops where it stands, without its undos: it is not over.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// It cannot go on by itself: what is recorded does not fit the program.
+    Parked(RunError),
+    /// Its journal does not keep it any more.
+    Journal(JournalError),
+    /// It only waits: until this moment, or for a message.
+    Rest(Option<Timestamp>),
 }
 
 /// One flow of control.
@@ -167,11 +189,23 @@ impl<'m> Machine<'m> {
             record,
             began,
             bench,
-            fatal: OnceLock::new(),
+            replay: None,
+            rests: Rests::default(),
+            halt: OnceLock::new(),
             events: AtomicU64::new(0),
             steps: AtomicU32::new(0),
-            undos: AtomicU64::new(0),
+            committing: AtomicU32::new(0),
         }
+    }
+
+    /// The machine of a run that goes on.
+    pub(crate) fn resuming(mut self, replay: Replay) -> Self {
+        if let Some(number) = replay.cancelling() {
+            replay.cancel_at(number, &Scope::of(&self.run.cancel));
+        }
+        self.events = AtomicU64::new(replay.recorded());
+        self.replay = Some(replay);
+        self
     }
 
     /// The run's first strand.
@@ -193,26 +227,66 @@ impl<'m> Machine<'m> {
 
     /// Records an event and says when it was.
     pub(crate) fn push(&self, kind: EventKind) -> Timestamp {
-        let at = self.now();
-        self.push_at(at, kind);
+        self.push_at(self.now(), kind)
+    }
+
+    /// Records an event, unless an earlier life did; says when it was.
+    pub(crate) fn push_at(&self, at: Timestamp, kind: EventKind) -> Timestamp {
+        match self.replay.as_ref().map_or(Ok(None), |replay| replay.meet(&kind)) {
+            Ok(Some(at)) => return at,
+            Ok(None) if self.halt.get().is_none() => {
+                self.events.store(self.run.log.push(at, kind), Ordering::Relaxed);
+            }
+            Ok(None) => {}
+            Err(differs) => self.halt(Halt::Parked(*differs)),
+        }
         at
     }
 
-    pub(crate) fn push_at(&self, at: Timestamp, kind: EventKind) {
-        self.events.store(self.run.log.push(at, kind), Ordering::Relaxed);
+    /// Waits until what was recorded is durable: before every effect, so that a step's outcome and the intent of the
+    /// next share one write. Where it cannot be, the run stops where it stands: nothing may happen unrecorded.
+    pub(crate) async fn commit(&self) {
+        if self.durable.is_none() || self.live().is_err() {
+            return;
+        }
+        if self.halt.get().is_some() {
+            return pending().await;
+        }
+        self.committing.fetch_add(1, Ordering::Relaxed);
+        let _busy = self.rests.busy();
+        self.commit_idle().await;
+        self.committing.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Waits until what was recorded is durable. Where it cannot be, the run stops: nothing may happen unrecorded.
-    pub(crate) async fn commit(&self) -> Result<(), Stop> {
-        let Some(journal) = self.durable else { return Ok(()) };
-        match journal.commit(&self.run.lease).await {
-            Ok(()) => Ok(()),
+    /// Whether something waits until all events are durable.
+    pub(crate) fn commits(&self) -> bool {
+        self.committing.load(Ordering::Relaxed) > 0
+    }
+
+    /// As [`Machine::commit`], while the run may do nothing else.
+    pub(crate) async fn commit_idle(&self) {
+        let Some(journal) = self.durable else { return };
+        let Some((lease, last)) = self.run.log.lease() else { return };
+        match journal.commit(lease).await {
+            Ok(()) => self.run.log.show(last),
             Err(why) => {
-                let _ = self.fatal.set(RunError::new(ErrorKind::Internal, format!("the journal failed: {why}")));
-                self.run.cancel.cancel();
-                Err(Stop::Cancelled)
+                self.halt(Halt::Journal(why));
+                pending().await
             }
         }
+    }
+
+    /// Stops the run where it stands, as soon as it waits.
+    pub(crate) fn halt(&self, why: Halt) {
+        let _ = self.halt.set(why);
+    }
+
+    /// Whether the run is past all that an earlier life recorded.
+    ///
+    /// # Errors
+    /// What it recorded.
+    pub(crate) fn live(&self) -> Result<(), &Replay> {
+        self.replay.as_ref().filter(|replay| !replay.is_open()).map_or(Ok(()), Err)
     }
 
     /// Whether the run has made all events it may.
@@ -245,10 +319,10 @@ impl<'m> Strand<'m> {
 
     /// Whether a step may begin.
     fn may_begin(&self) -> Result<(), Stop> {
-        if self.scope.is_cancelled() || self.machine.fatal.get().is_some() {
+        if self.scope.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        if self.machine.events_spent() {
+        if self.machine.events_spent() && self.machine.live().is_ok() {
             let most = self.machine.engine.limits.events;
             return Err(self.failure(
                 ErrorKind::Exhausted,
@@ -262,7 +336,7 @@ impl<'m> Strand<'m> {
     /// Lets others run now and then, and ends where the scope was cancelled: for loops that may hold no step.
     async fn breathe(&self) -> Result<(), Stop> {
         if self.machine.tick() {
-            tokio::task::yield_now().await;
+            yield_now().await;
             if self.scope.is_cancelled() {
                 return Err(Stop::Cancelled);
             }
@@ -275,6 +349,19 @@ impl<'m> Strand<'m> {
         let error = RunError { step: self.here(), attempts: 1, span, ..RunError::new(kind, message) };
         Stop::Failed(Failure::of(error))
     }
+}
+
+/// Lets others run. Unlike tokio's it wakes at once, so that a replay sees that it does not wait for anything.
+async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Puts a value into its slot.

@@ -1,15 +1,17 @@
 //! Attempts: one after the other until one succeeds, the plan gives up or the scope is cancelled.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::program::Action;
 use crate::run::event::{EventKind, RunError};
-use crate::run::exec::loops::pause;
 use crate::run::exec::prepared::Prepared;
+use crate::run::exec::resumed::{as_recorded, between_attempts, limited};
 use crate::run::exec::step::Job;
 use crate::run::exec::{Exit, Failure, Flowing, Stop, Strand, call, forms, path, undo};
 use crate::run::ports::Usage;
-use crate::run::scope::timed;
+use crate::run::replay::After;
 use crate::types::Text;
 use crate::value::{ErrorKind, Value, format_duration};
 
@@ -19,6 +21,8 @@ pub(super) struct Tally {
     pub(super) began: Timestamp,
     pub(super) attempts: u32,
     pub(super) spent: Usage,
+    /// Of that, by the last attempt.
+    pub(super) last: Usage,
 }
 
 impl Tally {
@@ -46,7 +50,8 @@ pub(super) fn attempts<'m>(
     let machine = strand.machine;
     async move {
         let held = strand.undos.len();
-        let mut tally = Tally { began: Timestamp::UNIX_EPOCH, attempts: 0, spent: Usage::default() };
+        let mut tally =
+            Tally { began: Timestamp::UNIX_EPOCH, attempts: 0, spent: Usage::default(), last: Usage::default() };
         loop {
             tally.attempts += 1;
             let label = path::attempt(&job.path, tally.attempts);
@@ -62,13 +67,11 @@ pub(super) fn attempts<'m>(
                 tally.began = at;
             }
             let ended = if let (Action::Tool { tool, .. }, Ok(_)) = (job.action, &job.prepared) {
-                match machine.commit().await {
-                    Ok(()) => call::tool(strand, job, *tool, &label, &mut tally).await.map(Exit::Yield),
-                    Err(stop) => Err(stop),
-                }
+                call::tool(strand, job, *tool, (&label, at), &mut tally).await.map(Exit::Yield)
             } else {
-                form(strand, frame, job, &label, tally.attempts).await
+                form(strand, frame, job, (&label, at), tally.attempts).await
             };
+            let ended = if machine.live().is_ok() { ended } else { as_recorded(strand, job, &label, ended).await };
             let failure = match ended {
                 Err(Stop::Failed(failure)) => failure,
                 Err(Stop::Cancelled) => {
@@ -78,17 +81,24 @@ pub(super) fn attempts<'m>(
                 ended => return (ended, tally),
             };
             undo::down_to(strand, held).await;
-            let Some(wait) = job.plan.next(tally.attempts, &failure, machine.engine.clock.jitter()) else {
-                return (Err(Stop::Failed(failure)), tally);
+            let after = machine
+                .replay
+                .as_ref()
+                .and_then(|replay| replay.after(&job.path, &label, &path::attempt(&job.path, tally.attempts + 1)));
+            let wait = match &after {
+                Some(After::End) => None,
+                Some(After::Began(_) | After::Due(_)) => Some(Duration::ZERO),
+                None => job.plan.next(tally.attempts, &failure, machine.engine.clock.jitter()),
             };
+            let Some(wait) = wait else { return (Err(Stop::Failed(failure)), tally) };
             machine.push(EventKind::StepRetrying {
                 path: label,
                 attempt: tally.attempts,
                 error: failure.error,
                 wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                usage: None,
+                usage: (tally.last != Usage::default()).then(|| Box::new(tally.last)),
             });
-            if let Err(stop) = pause(strand, wait).await {
+            if let Err(stop) = between_attempts(strand, after, wait).await {
                 return (Err(stop), tally);
             }
         }
@@ -100,12 +110,12 @@ async fn form<'m>(
     strand: &mut Strand<'m>,
     frame: &mut [Value],
     job: &mut Job<'m>,
-    label: &Text,
+    (label, at): (&Text, Timestamp),
     attempts: u32,
 ) -> Flowing {
     let prepared = job.take_prepared()?;
     let flowing = if job.timeout.is_some() {
-        Box::pin(within(strand, frame, job, prepared, label)).await?
+        Box::pin(within(strand, frame, job, prepared, (label, at))).await?
     } else {
         forms::form(strand, frame, job.action, prepared, label).await?
     };
@@ -121,13 +131,14 @@ async fn within<'m>(
     frame: &mut [Value],
     job: &Job<'m>,
     prepared: Prepared,
-    label: &Text,
+    (label, at): (&Text, Timestamp),
 ) -> Flowing {
     let limit = job.timeout.unwrap_or_default();
-    let clock = &*strand.machine.engine.clock;
+    let machine = strand.machine;
     let scope = strand.scope.child();
     let around = std::mem::replace(&mut strand.scope, scope.clone());
-    let (flowing, late) = timed(&scope, clock, limit, forms::form(strand, frame, job.action, prepared, label)).await;
+    let body = forms::form(strand, frame, job.action, prepared, label);
+    let (flowing, late) = limited(machine, label.clone(), at, limit, &scope, body).await;
     strand.scope = around;
     match flowing {
         Err(Stop::Cancelled) if late && !strand.scope.is_cancelled() => {

@@ -6,7 +6,7 @@ use crate::program::{Action, Guard, Step, Undo};
 use crate::run::event::EventKind;
 use crate::run::exec::prepared::Prepared;
 use crate::run::exec::retry::{Tally, attempts};
-use crate::run::exec::{Exit, Failure, Flowing, Machine, Stop, Strand, guard, set, undo};
+use crate::run::exec::{Exit, Failure, Flowing, Machine, Stop, Strand, guard, resumed, set, undo};
 use crate::run::policy::{self, Plan};
 use crate::run::ports::derived_key;
 use crate::source::Span;
@@ -57,6 +57,10 @@ pub(super) struct Job<'m> {
     /// What the action's value must fit.
     pub(super) result: Option<&'m Type>,
     pub(super) span: Span,
+    /// Whether the step gives an outcome instead of its value.
+    pub(super) outcome: bool,
+    /// Whether it says `retry` or gives a key, so that it may be called again.
+    pub(super) again: bool,
 }
 
 /// Runs a step: the skip, the attempts, what guards them, and the one event of its end.
@@ -73,6 +77,9 @@ pub(super) fn perform<'m>(
         strand.may_begin()?;
         strand.breathe().await?;
         let path = strand.path_of(&step.segment);
+        if machine.live().is_err() {
+            resumed::reach(strand, &path).await?;
+        }
         let mut job = Job::of_step(machine, step, path);
         match job.prepare(strand, frame, step) {
             Ok(true) => {}
@@ -102,12 +109,10 @@ pub(super) fn perform<'m>(
                     left => (Performed::Left(left), Value::Null),
                 };
                 Ending { path: job.path, tally }.completed(machine, result);
-                machine.commit().await?;
                 Ok(performed)
             }
             (guard, Err(Stop::Failed(failure))) => {
                 Ending { path: job.path, tally }.failed(machine, &failure);
-                machine.commit().await?;
                 match (&step.otherwise, guard) {
                     (Some(otherwise), _) => Ok(Performed::Value(strand.eval(frame, otherwise)?)),
                     (None, Some(_)) => Ok(Performed::Value(guard::failure(&failure.error))),
@@ -157,12 +162,10 @@ async fn caught<'m>(
                 duration_ms,
                 usage: tally.usage(),
             });
-            machine.commit().await?;
             Ok(performed)
         }
         Err(Stop::Failed(failure)) => {
             ending.failed(machine, &failure);
-            machine.commit().await?;
             Err(Stop::Failed(failure))
         }
         Err(Stop::Cancelled) => {
@@ -233,6 +236,8 @@ impl<'m> Job<'m> {
             key: None,
             result: (tool.is_some() || step.checked).then_some(&step.result),
             span: step.span,
+            outcome: matches!(step.guard, Some(Guard::Outcome)),
+            again: step.retry.is_some() || step.key.is_some(),
         }
     }
 
@@ -254,6 +259,8 @@ impl<'m> Job<'m> {
             key: None,
             result: None,
             span: undo.span,
+            outcome: false,
+            again: false,
         };
         job.give_key(machine);
         job

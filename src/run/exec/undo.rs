@@ -1,8 +1,6 @@
 //! Compensations. A strand holds the undos of its completed steps; whoever fails or is cancelled (an attempt, a `try`
 //! body, a branch, a flow) runs those of its own, newest first, and leaves the others to what holds it.
 
-use std::sync::atomic::Ordering;
-
 use futures::future::BoxFuture;
 
 use crate::program::{Step, Undo};
@@ -35,7 +33,7 @@ pub(super) fn hold<'m>(strand: &mut Strand<'m>, frame: &mut [Value], step: &'m S
         set(frame, slot, value.clone());
     }
     let prepared = Prepared::of(strand, frame, &undo.call);
-    let order = strand.machine.undos.fetch_add(1, Ordering::Relaxed);
+    let order = strand.machine.order(path);
     let prefix = strand.path.clone();
     strand.undos.push(Pending { order, prefix, path: path::join(path, "~undo"), undo, prepared });
 }
@@ -78,6 +76,5 @@ async fn one<'m>(strand: &mut Strand<'m>, pending: Pending<'m>) {
         Err(Stop::Cancelled) => EventKind::StepCancelled { path, duration_ms },
     };
     machine.push_at(now, kind);
-    let _ = machine.commit().await;
     strand.path = around;
 }

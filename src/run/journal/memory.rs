@@ -68,6 +68,19 @@ impl MemoryJournal {
         Self::of(Arc::clone(&self.state), self.durable)
     }
 
+    /// The same owner, through another handle.
+    #[cfg(test)]
+    pub(crate) fn peer(&self) -> Self {
+        let state = Arc::clone(&self.state);
+        Self { state, owner: self.owner, durable: self.durable, pending: Mutex::default(), read: AtomicU64::new(0) }
+    }
+
+    /// Ends the owner, as if its process were gone.
+    #[cfg(test)]
+    pub(crate) fn abandon(&self) {
+        lock(&self.state).owners.shift_remove(&self.owner);
+    }
+
     fn of(state: Arc<Mutex<State>>, durable: bool) -> Self {
         let mut inner = lock(&state);
         inner.made += 1;

@@ -94,6 +94,7 @@ async fn invoke(tool: &dyn Tool, args: Json, heard: &Heard) -> Result<Json, Tool
         run: "run",
         path: "step",
         attempt: 1,
+        began: jiff::Timestamp::UNIX_EPOCH,
         key: None,
         timeout: None,
         report: heard,

@@ -199,6 +199,7 @@ async fn call_with(
         run: "run",
         path: "step",
         attempt: 1,
+        began: jiff::Timestamp::UNIX_EPOCH,
         key: None,
         timeout: Some(timeout),
         report,

@@ -244,6 +244,12 @@ pub(super) fn engine(limits: Limits) -> (Engine, Arc<World>) {
     (engine, world)
 }
 
+/// A program's tools, in a world.
+pub(super) fn tools(program: &Program, world: &Arc<World>) -> Vec<Arc<dyn Tool>> {
+    let tool = |signature: &Arc<Signature>| Scripted { signature: Arc::clone(signature), world: Arc::clone(world) };
+    program.tools.iter().map(|signature| Arc::new(tool(signature)) as Arc<dyn Tool>).collect()
+}
+
 /// What became of a run of the flow `main`.
 pub(super) struct Ended {
     pub(super) value: Result<Value, RunError>,

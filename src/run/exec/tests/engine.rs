@@ -55,9 +55,6 @@ async fn a_result_is_durable_before_anything_uses_it() {
     let events = journal.events.lock().unwrap();
     for (event, durable) in events.iter() {
         let told = tell(&event.kind);
-        if told.starts_with("started") {
-            assert_eq!(*durable as u64, event.number - 1, "all before `{told}` is durable");
-        }
         if told.starts_with("completed") {
             assert_eq!(*durable as u64, event.number - 1, "`{told}` follows a beginning that is durable");
         }
@@ -94,7 +91,7 @@ async fn a_journal_that_fails_stops_the_run() {
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     journal.broken.store(true, Ordering::SeqCst);
     let error = run.value().await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Internal);
+    assert_eq!(error.kind, ErrorKind::Interrupted);
     assert!(error.message.contains("the disk is full"));
     let told: Vec<_> = run.recorded().iter().map(|event| tell(&event.kind)).collect();
     assert!(!told.iter().any(|told| told.contains("never")), "{told:?}");

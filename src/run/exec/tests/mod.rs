@@ -3,6 +3,7 @@
 
 mod build;
 mod cancel;
+mod crash;
 mod engine;
 mod forms;
 mod steps;
@@ -13,32 +14,32 @@ mod undo;
 async fn futures_are_small() {
     let program = build::program([build::flow("main", [])]);
     let (engine, _) = build::engine(crate::run::Limits::default());
-    let run = crate::run::handle::Shared {
-        id: "x".into(),
-        lease: crate::run::Lease { run: "x".into(), epoch: 1 },
-        log: crate::run::journal::Log::new(None),
-        cancel: tokio_util::sync::CancellationToken::new(),
-        inbox: crate::run::inbox::Inbox::default(),
-    };
+    let log = crate::run::journal::Log::new("x".into(), "main".into(), None, Vec::new(), Vec::new());
+    let run = crate::run::handle::Shared::new("x".into(), log, std::sync::Arc::clone(&engine.shared.clock));
     let name = "main".into();
     let machine = super::Machine::new(&program, &[], &engine.shared, &run, &name, jiff::Timestamp::UNIX_EPOCH, None);
     let mut strand = machine.strand();
     let step = build::step("a", build::call(build::ECHO, build::int(1)));
     let mut job = super::step::Job::of_step(&machine, &step, "a".into());
-    let mut tally = super::retry::Tally { began: machine.began, attempts: 1, spent: crate::run::Usage::default() };
+    let mut tally = super::retry::Tally {
+        began: machine.began,
+        attempts: 1,
+        spent: crate::run::Usage::default(),
+        last: crate::run::Usage::default(),
+    };
     let label = "a".into();
     let block = build::block([]);
     let event = size_of::<crate::run::Event>();
     let strand_size = size_of::<super::Strand<'_>>();
     let block = size_of_val(&*super::block::block(&mut strand, &mut [], &block));
     let attempts = size_of_val(&super::retry::attempts(&mut strand, &mut [], &mut job));
-    let tool = size_of_val(&super::call::tool(&strand, &mut job, 0, &label, &mut tally));
+    let tool = size_of_val(&super::call::tool(&strand, &mut job, 0, (&label, machine.began), &mut tally));
     let sizes = [
-        ("event", event, 160),
+        ("event", event, 168),
         ("strand", strand_size, 80),
         ("block", block, 1024),
-        ("job with its attempts", attempts, 600),
-        ("tool call", tool, 400),
+        ("job with its attempts", attempts, 640),
+        ("tool call", tool, 448),
     ];
     for (what, size, most) in sizes {
         assert!(size <= most, "a {what} takes {size} bytes, more than {most}");

@@ -91,7 +91,15 @@ async fn a_timeout_of_a_block_cancels_what_is_in_it() {
     let ended = run([step("a", Action::Do(inner)).timed(500).stmt()]).await;
     assert_eq!(
         ended.told(),
-        ["run.started", "started a", "started a.in", "cancelled a.in", "failed a timeout", "run.failed timeout"]
+        [
+            "run.started",
+            "started a",
+            "started a.in",
+            "expired a",
+            "cancelled a.in",
+            "failed a timeout",
+            "run.failed timeout"
+        ]
     );
 }
 
@@ -205,7 +213,7 @@ async fn a_flow_has_its_timeout() {
     main.timeout = Some(2000);
     let ended = run_program(program([main])).await;
     assert_eq!(ended.error().kind, ErrorKind::Timeout);
-    assert_eq!(ended.told(), ["run.started", "started a", "cancelled a", "run.failed timeout"]);
+    assert_eq!(ended.told(), ["run.started", "started a", "expired", "cancelled a", "run.failed timeout"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,164 @@
+//! Keeping runs: the runs of an engine that are in memory, the messages for them, and taking over those that nobody
+//! carries on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::run::engine::Engine;
+use crate::run::handle::{self, Run};
+use crate::run::journal::{JournalError, Lease, Message, RunStore};
+use crate::types::Text;
+
+/// How often a keeper looks for messages, and says that it is alive.
+const BEAT: Duration = Duration::from_millis(250);
+
+/// How many runs a keeper takes up at a time.
+const BATCH: usize = 256;
+
+/// The runs of an engine that are in memory, where it has a store.
+#[derive(Default)]
+pub(crate) struct Keeping {
+    on: AtomicBool,
+    runs: Mutex<FxHashMap<Text, Weak<handle::Shared>>>,
+    /// Those that stopped because the store failed.
+    left: Mutex<Vec<Text>>,
+}
+
+impl Keeping {
+    /// Whether runs that wait may leave the memory: somebody will take them up again.
+    pub(crate) fn is_on(&self) -> bool {
+        self.on.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, run: &Arc<handle::Shared>) {
+        let mut runs = lock(&self.runs);
+        if runs.len() > 64 && runs.len() == runs.capacity() {
+            runs.retain(|_, run| run.strong_count() > 0);
+        }
+        runs.insert(run.id.clone(), Arc::downgrade(run));
+    }
+
+    pub(crate) fn find(&self, run: &str) -> Option<Arc<handle::Shared>> {
+        lock(&self.runs).get(run)?.upgrade()
+    }
+
+    /// Forgets a run, unless somebody has a handle of it.
+    pub(crate) fn forget(&self, run: &str) -> bool {
+        let mut runs = lock(&self.runs);
+        // The one is its own task's.
+        let alone = runs.get(run).is_none_or(|run| run.strong_count() <= 1);
+        if alone {
+            runs.remove(run);
+        }
+        alone
+    }
+
+    pub(crate) fn left(&self, run: &Text) {
+        lock(&self.left).push(run.clone());
+    }
+}
+
+/// Keeps an engine's runs for as long as it lives: see [`Engine::keep`].
+#[derive(Debug)]
+pub struct Keeper {
+    _stop: DropGuard,
+}
+
+/// What a keeper does besides giving messages to the engine's own runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// Takes over the runs of owners that are gone, and those whose wait is over; and lets runs leave the memory while
+    /// they wait.
+    pub others: bool,
+}
+
+impl Engine {
+    /// Keeps the runs of the engine's store: says that this process is alive, gives messages to its runs, and takes up
+    /// others. Ends when the keeper is dropped. Does nothing where the engine has no store.
+    pub fn keep(&self, what: Keep) -> Keeper {
+        let stop = CancellationToken::new();
+        if let Some(store) = self.shared.store.clone() {
+            self.shared.keeping.on.store(what.others, Ordering::Relaxed);
+            let (engine, stopped) = (self.clone(), stop.clone());
+            tokio::spawn(async move {
+                stopped.run_until_cancelled(engine.keep_on(&*store, what)).await;
+                engine.shared.keeping.on.store(false, Ordering::Relaxed);
+            });
+        }
+        Keeper { _stop: stop.drop_guard() }
+    }
+
+    async fn keep_on(&self, store: &dyn RunStore, what: Keep) {
+        loop {
+            if let Err(why) = self.beat(store, what).await {
+                tracing::warn!(%why, "the store of runs does not answer");
+            }
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
+    async fn beat(&self, store: &dyn RunStore, what: Keep) -> Result<(), JournalError> {
+        for message in store.beat().await? {
+            if let Some(run) = self.shared.keeping.find(&message.run) {
+                run.deliver(message);
+            }
+        }
+        let left = std::mem::take(&mut *lock(&self.shared.keeping.left));
+        for (at, run) in left.iter().enumerate() {
+            match store.take(run, self.shared.clock.now()).await {
+                Ok(lease) => self.take_up(lease).await,
+                Err(JournalError::Broken(why)) => {
+                    lock(&self.shared.keeping.left).extend(left.iter().skip(at).cloned());
+                    return Err(JournalError::Broken(why));
+                }
+                Err(_) => {}
+            }
+        }
+        if what.others {
+            for lease in store.claim(BATCH, self.shared.clock.now()).await? {
+                self.take_up(lease).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_up(&self, lease: Lease) {
+        let run = lease.run.clone();
+        if let Err(why) = self.resume(lease).await {
+            tracing::error!(%run, %why, "a run cannot go on");
+        }
+    }
+
+    /// A run of this engine that is in memory.
+    pub fn run(&self, run: &str) -> Option<Run> {
+        self.shared.keeping.find(run).map(Run::new)
+    }
+}
+
+impl handle::Shared {
+    /// Takes a message, once.
+    pub(crate) fn deliver(&self, message: Message) {
+        use crate::run::journal::Note;
+        if !self.first(message.number) {
+            return;
+        }
+        let number = message.number;
+        match message.note {
+            Note::Answer { path, value } => self.inbox.deliver(&path, Ok(value), number),
+            Note::Decline { path, why } => self.inbox.deliver(&path, Err(why), number),
+            Note::Signal { name, value } => {
+                // What a message brought is always taken.
+                let _ = self.signal(&name, value, Some(number));
+            }
+            Note::Cancel => self.ask_to_cancel(Some(number)),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

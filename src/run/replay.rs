@@ -1,0 +1,474 @@
+//! Replay: how a run goes on after its process died, or after a wait that it spent nowhere in memory.
+//!
+//! The program runs again from the top. What an earlier life recorded is met again by path: an event that is there
+//! already is not made twice, and a tool's call, a wait between attempts or a message takes what was recorded for it.
+//! What is not recorded waits at the **gate**.
+//!
+//! Whatever came to the run from outside comes again in its **turn**, in the order of the events' numbers: the outcome
+//! of a call, the end of a wait, that a time was up, that somebody cancelled. One turn comes when all that followed from
+//! the one before has been gone through, so every decision that hung on time (which branch of a race was first, which
+//! failure of a `parallel`, what was too late) falls as it fell. When there are no turns left, every event must have
+//! been met again, or else the program is not the one that was recorded, and the run stops. Then the gate opens, and the
+//! run lives. None of this takes time or calls anything.
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use jiff::Timestamp;
+use rustc_hash::FxHashMap;
+
+use crate::run::event::{Event, EventKind, RunError};
+use crate::run::scope::Scope;
+use crate::types::Text;
+use crate::value::ErrorKind;
+
+/// What an earlier life of a run recorded, and how far this one has met it again.
+pub(crate) struct Replay {
+    known: BTreeMap<Text, Known>,
+    /// The latest round of each `repeat`, and when its last event was.
+    rounds: FxHashMap<Text, (u64, Timestamp)>,
+    events: Vec<Arc<Event>>,
+    /// By an event's index: whether it was met again, or need not be.
+    met: Vec<AtomicBool>,
+    unmet: AtomicUsize,
+    open: AtomicBool,
+    /// Nothing shall be called.
+    rehearses: bool,
+    state: Mutex<State>,
+}
+
+/// The events of a path: of a step, or of one of its attempts.
+#[derive(Default)]
+struct Known {
+    started: Option<Arc<Event>>,
+    retrying: Option<Arc<Event>>,
+    /// `step.returned` or `step.caught`.
+    acted: Option<Arc<Event>>,
+    /// The one end of a step, or an `emit`.
+    ended: Option<Arc<Event>>,
+    expired: Option<Arc<Event>>,
+    waiting: Option<Arc<Event>>,
+    received: Option<Arc<Event>>,
+    /// The lowest number of all.
+    first: u64,
+    /// The highest number of all.
+    last: u64,
+}
+
+#[derive(Default)]
+struct State {
+    turns: BTreeMap<(u64, u64), Turn>,
+    made: u64,
+    waiting: Vec<Waker>,
+}
+
+/// What waits for its turn.
+enum Turn {
+    /// A strand that goes on.
+    Strand(Arc<AtomicBool>, Option<Waker>),
+    /// A scope's cancellation; with a path, one that is yet to be recorded as that of a time that was up.
+    Cancel(Scope, Arc<AtomicBool>, Option<Text>),
+}
+
+/// What came of an attempt.
+pub(crate) enum Outcome<'r> {
+    /// `step.completed` or `step.returned`.
+    Ended(&'r Event),
+    /// It failed: `step.retrying`, `step.failed` or `step.caught`.
+    Failed(&'r Event, &'r RunError),
+    /// It was cancelled.
+    Cancelled(&'r Event),
+}
+
+/// What followed an attempt that failed.
+pub(crate) enum After {
+    /// Another, which began with the event of this number.
+    Began(u64),
+    /// Another, which is yet to begin, at this moment.
+    Due(Timestamp),
+    /// The step's end.
+    End,
+}
+
+/// What the replay does next, where nothing of the run moves by itself.
+pub(crate) enum Next {
+    /// Something moves again.
+    Moves,
+    /// This path's time is up: it is to be recorded.
+    Expires(Text),
+    /// All was met again.
+    Opens,
+}
+
+impl Replay {
+    pub(crate) fn new(events: Vec<Arc<Event>>) -> Self {
+        let mut known: BTreeMap<Text, Known> = BTreeMap::new();
+        let mut rounds = FxHashMap::default();
+        let mut met = Vec::with_capacity(events.len());
+        for event in &events {
+            let counts = matches!(
+                event.kind,
+                EventKind::StepStarted { .. }
+                    | EventKind::StepRetrying { .. }
+                    | EventKind::StepCaught { .. }
+                    | EventKind::StepReturned { .. }
+                    | EventKind::Emitted { .. }
+            ) || event.kind.ends_step();
+            met.push(AtomicBool::new(!counts));
+            let Some(path) = event.kind.path() else { continue };
+            note_rounds(&mut rounds, path, event.at);
+            let place =
+                if let Some(place) = known.get_mut(path) { place } else { known.entry(path.into()).or_default() };
+            place.last = event.number;
+            if place.first == 0 {
+                place.first = event.number;
+            }
+            if let Some(slot) = place.slot(&event.kind) {
+                *slot = Some(Arc::clone(event));
+            }
+        }
+        let unmet = AtomicUsize::new(met.iter().filter(|met| !met.load(Ordering::Relaxed)).count());
+        Self {
+            known,
+            rounds,
+            events,
+            met,
+            unmet,
+            open: AtomicBool::new(false),
+            rehearses: false,
+            state: Mutex::default(),
+        }
+    }
+
+    /// A replay whose gate never opens.
+    pub(crate) fn rehearsing(self) -> Self {
+        Self { rehearses: true, ..self }
+    }
+
+    pub(crate) fn rehearses(&self) -> bool {
+        self.rehearses
+    }
+
+    /// How many events are recorded.
+    pub(crate) fn recorded(&self) -> u64 {
+        self.events.len() as u64
+    }
+
+    /// When the run began.
+    pub(crate) fn began(&self) -> Option<Timestamp> {
+        self.events.first().map(|event| event.at)
+    }
+
+    /// The number of the event by which the run was cancelled.
+    pub(crate) fn cancelling(&self) -> Option<u64> {
+        let cancels = |event: &&Arc<Event>| matches!(event.kind, EventKind::RunCancelling { .. });
+        self.events.iter().find(cancels).map(|event| event.number)
+    }
+
+    /// Whether the run is past what is recorded.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Meets an event that the run would make: when it was, where it is recorded.
+    ///
+    /// # Errors
+    /// What is recorded differs.
+    pub(crate) fn meet(&self, kind: &EventKind) -> Result<Option<Timestamp>, Box<RunError>> {
+        if let EventKind::RunStarted { .. } = kind {
+            return Ok(self.began());
+        }
+        let known = kind.path().and_then(|path| self.known.get(path));
+        let Some(event) = known.and_then(|known| known.of(kind)) else { return Ok(None) };
+        let same = match (&event.kind, kind) {
+            (
+                EventKind::StepStarted { action: then, args_hash: had, .. },
+                EventKind::StepStarted { action, args_hash, .. },
+            ) => then == action && (had.is_none() || args_hash.is_none() || had == args_hash),
+            (then, now) => then.name() == now.name(),
+        };
+        if !same {
+            return Err(Box::new(differs(event, kind)));
+        }
+        let index = usize::try_from(event.number).unwrap_or(usize::MAX).saturating_sub(1);
+        if self.met.get(index).is_some_and(|met| !met.swap(true, Ordering::Relaxed)) {
+            self.unmet.fetch_sub(1, Ordering::Relaxed);
+        }
+        Ok(Some(event.at))
+    }
+
+    /// Whether nothing is recorded of a step's beginning.
+    pub(crate) fn is_new(&self, path: &str) -> bool {
+        self.known.get(path).is_none_or(|known| known.started.is_none() && known.ended.is_none())
+    }
+
+    /// When an attempt began, where that is recorded.
+    pub(crate) fn started(&self, label: &str) -> Option<Timestamp> {
+        self.known.get(label)?.started.as_ref().map(|event| event.at)
+    }
+
+    /// What came of an attempt, where that is recorded.
+    pub(crate) fn outcome(&self, path: &str, label: &str) -> Option<Outcome<'_>> {
+        let again = self.known.get(label).and_then(|known| known.retrying.as_ref());
+        let known = self.known.get(path);
+        let event = again
+            .or_else(|| known.and_then(|known| known.acted.as_ref()))
+            .or_else(|| known.and_then(|known| known.ended.as_ref()))?;
+        Some(match &event.kind {
+            EventKind::StepRetrying { error, .. }
+            | EventKind::StepCaught { error, .. }
+            | EventKind::StepFailed { error, .. } => Outcome::Failed(event, error),
+            EventKind::StepCancelled { .. } => Outcome::Cancelled(event),
+            _ => Outcome::Ended(event),
+        })
+    }
+
+    /// What followed an attempt that failed, where that is recorded; `next` is the label of the next.
+    pub(crate) fn after(&self, path: &str, label: &str, next: &str) -> Option<After> {
+        if let Some(event) = self.known.get(label).and_then(|known| known.retrying.as_ref()) {
+            let EventKind::StepRetrying { wait_ms, .. } = event.kind else { return None };
+            let wait = jiff::SignedDuration::from_millis(i64::try_from(wait_ms).unwrap_or(i64::MAX));
+            let due = event.at.checked_add(wait).unwrap_or(event.at);
+            let began = self.known.get(next).and_then(|known| known.started.as_ref());
+            return Some(began.map_or(After::Due(due), |event| After::Began(event.number)));
+        }
+        let known = self.known.get(path)?;
+        (known.acted.is_some() || known.ended.is_some()).then_some(After::End)
+    }
+
+    /// The number of the first event of the round after this one of a `repeat`, 0 where it has none but a later one
+    /// does; else when the last event of this one was.
+    pub(crate) fn round(&self, base: &str, round: u64) -> Result<u64, Option<Timestamp>> {
+        match self.rounds.get(base) {
+            Some((latest, _)) if *latest > round => {
+                let next = self.under(&format!("{base}~{}.", round + 1)).map(|(_, known)| known.first).min();
+                Ok(next.unwrap_or(0))
+            }
+            Some((latest, at)) if *latest == round => Err(Some(*at)),
+            // The first round's path has no number.
+            _ => {
+                let last = self.under(&format!("{base}.")).map(|(_, known)| known.last).max().unwrap_or(0);
+                let last = usize::try_from(last).unwrap_or(usize::MAX).wrapping_sub(1);
+                Err(self.events.get(last).map(|event| event.at))
+            }
+        }
+    }
+
+    /// What the step waited for, where it has come.
+    pub(crate) fn received(&self, path: &str) -> Option<&EventKind> {
+        self.known.get(path)?.received.as_ref().map(|event| &event.kind)
+    }
+
+    /// The number at which it was settled what a step gave.
+    pub(crate) fn settled(&self, path: &str) -> Option<u64> {
+        let known = self.known.get(path)?;
+        known.acted.as_ref().or(known.ended.as_ref()).map(|event| event.number)
+    }
+
+    fn under(&self, prefix: &str) -> impl Iterator<Item = (&Text, &Known)> {
+        let from = self.known.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
+        from.take_while(move |(path, _)| path.starts_with(prefix))
+    }
+
+    /// Waits at the gate.
+    pub(crate) fn opened(&self) -> impl Future<Output = ()> + use<'_> {
+        poll_fn(|cx| {
+            if self.is_open() {
+                return Poll::Ready(());
+            }
+            self.lock().waiting.push(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    /// Waits for the turn of this number.
+    pub(crate) async fn turn(&self, number: u64) {
+        if self.is_open() {
+            return;
+        }
+        let granted = Arc::new(AtomicBool::new(false));
+        let key = self.lock().add(number, Turn::Strand(Arc::clone(&granted), None));
+        poll_fn(|cx| {
+            if granted.load(Ordering::Relaxed) {
+                return Poll::Ready(());
+            }
+            if let Some(Turn::Strand(_, waker)) = self.lock().turns.get_mut(&key) {
+                *waker = Some(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Has a scope cancelled at the turn of this number.
+    pub(crate) fn cancel_at(&self, number: u64, scope: &Scope) {
+        self.lock().add(number, Turn::Cancel(scope.clone(), Arc::default(), None));
+    }
+
+    /// Has the scope of what has a time limit cancelled: at its turn where it is recorded that its time was up, or
+    /// after all others where its time is up by now (`overdue`). `None` where its time is not up.
+    pub(crate) fn expiry(&self, path: &Text, scope: &Scope, overdue: bool) -> Option<Expiry<'_>> {
+        let recorded = self.known.get(path).and_then(|known| known.expired.as_ref());
+        let fired = Arc::new(AtomicBool::new(false));
+        let key = match recorded {
+            Some(event) => self.lock().add(event.number, Turn::Cancel(scope.clone(), Arc::clone(&fired), None)),
+            None if overdue && !self.is_open() => {
+                self.lock().add(u64::MAX, Turn::Cancel(scope.clone(), Arc::clone(&fired), Some(path.clone())))
+            }
+            None => return None,
+        };
+        Some(Expiry { replay: self, key, fired })
+    }
+
+    /// Does what is due where nothing of the run moves by itself.
+    ///
+    /// # Errors
+    /// All turns are over, and something that is recorded was not met again.
+    pub(crate) fn advance(&self) -> Result<Next, Box<RunError>> {
+        let mut state = self.lock();
+        let turn = state.turns.pop_first().map(|(_, turn)| turn);
+        drop(state);
+        match turn {
+            Some(Turn::Strand(granted, waker)) => {
+                granted.store(true, Ordering::Relaxed);
+                waker.into_iter().for_each(Waker::wake);
+                Ok(Next::Moves)
+            }
+            Some(Turn::Cancel(scope, fired, path)) => {
+                fired.store(true, Ordering::Relaxed);
+                scope.cancel();
+                Ok(path.map_or(Next::Moves, Next::Expires))
+            }
+            None => self.complete().map(|()| Next::Opens),
+        }
+    }
+
+    /// Whether all that is recorded was met again.
+    ///
+    /// # Errors
+    /// What was not.
+    pub(crate) fn complete(&self) -> Result<(), Box<RunError>> {
+        if self.unmet.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        let unmet = self.met.iter().position(|met| !met.load(Ordering::Relaxed));
+        match unmet.and_then(|at| self.events.get(at)) {
+            Some(event) => Err(Box::new(gone(event))),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the gate.
+    pub(crate) fn open(&self) {
+        self.open.store(true, Ordering::Relaxed);
+        let waiting = std::mem::take(&mut self.lock().waiting);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn slot(&mut self, kind: &EventKind) -> Option<&mut Option<Arc<Event>>> {
+        Some(match kind {
+            EventKind::StepStarted { .. } => &mut self.started,
+            EventKind::StepRetrying { .. } => &mut self.retrying,
+            EventKind::StepReturned { .. } | EventKind::StepCaught { .. } => &mut self.acted,
+            EventKind::StepExpired { .. } => &mut self.expired,
+            EventKind::RunWaiting { .. } => &mut self.waiting,
+            EventKind::RunReceived { .. } => &mut self.received,
+            EventKind::Emitted { .. } => &mut self.ended,
+            kind if kind.ends_step() => &mut self.ended,
+            _ => return None,
+        })
+    }
+
+    fn of(&self, kind: &EventKind) -> Option<&Arc<Event>> {
+        match kind {
+            EventKind::StepStarted { .. } => self.started.as_ref(),
+            EventKind::StepRetrying { .. } => self.retrying.as_ref(),
+            EventKind::StepReturned { .. } | EventKind::StepCaught { .. } => self.acted.as_ref(),
+            EventKind::RunWaiting { .. } => self.waiting.as_ref(),
+            EventKind::RunReceived { .. } => self.received.as_ref(),
+            EventKind::Emitted { .. } => self.ended.as_ref(),
+            kind if kind.ends_step() => self.ended.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl State {
+    fn add(&mut self, number: u64, turn: Turn) -> (u64, u64) {
+        self.made += 1;
+        let key = (number, self.made);
+        self.turns.insert(key, turn);
+        key
+    }
+}
+
+/// A time limit whose end comes by a turn; dropping it withdraws it.
+pub(crate) struct Expiry<'r> {
+    replay: &'r Replay,
+    key: (u64, u64),
+    fired: Arc<AtomicBool>,
+}
+
+impl Expiry<'_> {
+    /// Whether the time was up.
+    pub(crate) fn fired(&self) -> bool {
+        self.fired.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Expiry<'_> {
+    fn drop(&mut self) {
+        self.replay.lock().turns.remove(&self.key);
+    }
+}
+
+/// Notes the rounds that a path names: `poll~2.status`.
+fn note_rounds(rounds: &mut FxHashMap<Text, (u64, Timestamp)>, path: &str, at: Timestamp) {
+    for (mark, _) in path.match_indices('~') {
+        let (base, rest) = path.split_at(mark);
+        let digits = rest.get(1..).unwrap_or_default();
+        let digits = digits.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        if let Ok(round) = digits.parse::<u64>() {
+            let latest = rounds.entry(base.into()).or_insert((round, at));
+            *latest = (latest.0.max(round), at);
+        }
+    }
+}
+
+/// The error of a run whose program does what was not recorded.
+fn differs(then: &Event, now: &EventKind) -> RunError {
+    let what = match (&then.kind, now) {
+        (EventKind::StepStarted { action: then, .. }, EventKind::StepStarted { action, .. }) if then != action => {
+            format!("it called `{then}` when it was recorded, and calls `{action}` now")
+        }
+        (EventKind::StepStarted { action, .. }, EventKind::StepStarted { .. }) => {
+            format!("it called `{action}` with other arguments when it was recorded")
+        }
+        (then, now) => format!("`{}` was recorded, and now it is `{}`", then.name(), now.name()),
+    };
+    mismatch(then, &what)
+}
+
+/// The error of a run whose program does not do what was recorded.
+fn gone(event: &Event) -> RunError {
+    mismatch(event, &format!("`{}` was recorded, and the program does not come to it now", event.kind.name()))
+}
+
+fn mismatch(event: &Event, what: &str) -> RunError {
+    let path = event.kind.path().unwrap_or_default();
+    let message = format!(
+        "what is recorded does not fit the program: at event {}, step `{path}`: {what}. The run is left as it is; \
+         nothing was called",
+        event.number
+    );
+    RunError { step: path.into(), ..RunError::new(ErrorKind::Internal, message) }
+}
