@@ -71,8 +71,8 @@ pub(super) fn called<'s, 'm: 's>(
     })
 }
 
-/// How an attempt ended: where it is recorded that it was cancelled, it waits for that. What cancelled it may have come
-/// at the very moment at which it ended.
+/// How an attempt ended, in its turn. Where it is recorded that it was cancelled, it waits for that: what cancelled it
+/// may have come at the very moment at which it ended.
 pub(super) fn as_recorded<'s, 'm: 's>(
     strand: &'s Strand<'m>,
     job: &'s Job<'m>,
@@ -80,12 +80,33 @@ pub(super) fn as_recorded<'s, 'm: 's>(
     ended: Flowing,
 ) -> BoxFuture<'s, Flowing> {
     Box::pin(async move {
-        match strand.machine.live() {
-            Err(replay) if matches!(replay.outcome(&job.path, label), Some(Outcome::Cancelled(_))) => {
-                gate(strand, replay).await.and(ended)
+        let Err(replay) = strand.machine.live() else { return ended };
+        match replay.outcome(&job.path, label) {
+            Some(Outcome::Cancelled(event)) => {
+                if !matches!(ended, Err(Stop::Cancelled)) {
+                    gate(strand, replay).await?;
+                }
+                replay.turn(event.number).await;
+                Err(Stop::Cancelled)
             }
-            _ => ended,
+            Some(Outcome::Ended(event) | Outcome::Failed(event, _)) => {
+                replay.turn(event.number).await;
+                ended
+            }
+            None => ended,
         }
+    })
+}
+
+/// How a step ended that was cancelled between two attempts, in its turn.
+pub(super) fn cut<'s, 'm: 's>(strand: &'s Strand<'m>, job: &'s Job<'m>, stop: Stop) -> BoxFuture<'s, Flowing> {
+    Box::pin(async move {
+        if let Err(replay) = strand.machine.live()
+            && let Some(number) = replay.settled(&job.path)
+        {
+            replay.turn(number).await;
+        }
+        Err(stop)
     })
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::program::Action;
 use crate::run::event::{EventKind, RunError};
 use crate::run::exec::prepared::Prepared;
-use crate::run::exec::resumed::{as_recorded, between_attempts, limited};
+use crate::run::exec::resumed::{as_recorded, between_attempts, cut, limited};
 use crate::run::exec::step::Job;
 use crate::run::exec::{Exit, Failure, Flowing, Stop, Strand, call, forms, path, undo};
 use crate::run::ports::Usage;
@@ -99,7 +99,8 @@ pub(super) fn attempts<'m>(
                 usage: (tally.last != Usage::default()).then(|| Box::new(tally.last)),
             });
             if let Err(stop) = between_attempts(strand, after, wait).await {
-                return (Err(stop), tally);
+                let ended = if machine.live().is_ok() { Err(stop) } else { cut(strand, job, stop).await };
+                return (ended, tally);
             }
         }
     }

@@ -37,7 +37,7 @@ async fn futures_are_small() {
     let sizes = [
         ("event", event, 168),
         ("strand", strand_size, 80),
-        ("block", block, 1024),
+        ("block", block, 1040),
         ("job with its attempts", attempts, 640),
         ("tool call", tool, 448),
     ];
