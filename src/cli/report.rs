@@ -71,7 +71,8 @@ pub(super) fn failure(error: &RunError, what: &str, title: Option<&str>, program
     let head = if error.step.is_empty() {
         format!("{what} failed")
     } else {
-        let title = title.filter(|title| *title != error.step).map(|title| format!(" ({title})")).unwrap_or_default();
+        let title =
+            title.filter(|title| !error.step.ends_with(title)).map(|title| format!(" ({title})")).unwrap_or_default();
         format!("step `{}`{title} failed", error.step)
     };
     let head = format!("{} {head}: {}", paint().red().bold().apply_to("✗"), error.message.trim_end());
