@@ -194,7 +194,7 @@ fn calls(events: &[Arc<Event>], recorder: &Recorder) -> (Vec<Call>, usize) {
                 }
             }
             EventKind::StepCompleted { path, result, usage, .. } => {
-                let Usage { input_tokens, output_tokens, .. } = usage.unwrap_or_default();
+                let Usage { input_tokens, output_tokens, .. } = usage.as_deref().copied().unwrap_or_default();
                 inner += (input_tokens + output_tokens) as usize;
                 if let Some((_, call)) = calls.iter_mut().find(|(of, _)| of == path) {
                     call.result = Json::from(result);

@@ -16,9 +16,9 @@ use crate::run::exec::{Machine, Stop, millis_between, panic_text, run_flow};
 use crate::run::handle::{self, Run};
 use crate::run::inbox::Inbox;
 use crate::run::input::{Arguments, arguments};
-use crate::run::journal::Log;
+use crate::run::journal::{Journal, Labels, Lease, Log, Opening};
 use crate::run::limits::Limits;
-use crate::run::ports::{Clock, Hook, Journal, NoSecrets, Registry, Secrets, Tool};
+use crate::run::ports::{Clock, Hook, NoSecrets, Registry, Secrets, Tool};
 use crate::types::{Catalog, Text};
 use crate::value::{ErrorKind, Value};
 
@@ -117,9 +117,22 @@ impl Started {
             return Err(StartError::MissingTools(facts.missing.clone()));
         }
         let steps = facts.map_or(0, |facts| facts.steps);
-        let id = run_id(engine.shared.clock.now());
-        let log = Log::new(id.clone(), engine.shared.journal.clone());
-        let run = Arc::new(handle::Shared { id, log, cancel: CancellationToken::new(), inbox: Inbox::default() });
+        let began = engine.shared.clock.now();
+        let id = run_id(began);
+        let lease = match &engine.shared.journal {
+            Some(journal) => journal.open(Arc::new(Opening {
+                run: id.clone(),
+                flow: found.name.clone(),
+                program: Arc::clone(program),
+                input: input.clone(),
+                at: began,
+                labels: Labels::default(),
+            })),
+            None => Lease { run: id.clone(), epoch: 1 },
+        };
+        let log = Log::new(engine.shared.journal.clone().map(|journal| (journal, lease.clone())));
+        let run =
+            Arc::new(handle::Shared { id, lease, log, cancel: CancellationToken::new(), inbox: Inbox::default() });
         let (engine, program) = (Arc::clone(&engine.shared), Arc::clone(program));
         Ok(Self { engine, program, bound, run, flow: index, steps, arguments })
     }
@@ -141,9 +154,9 @@ impl Started {
         };
         self.run.log.push(now, kind);
         if let Some(journal) = self.engine.journal.as_ref().filter(|journal| journal.durable())
-            && let Err(why) = journal.commit(&self.run.id).await
+            && let Err(why) = journal.commit(&self.run.lease).await
         {
-            tracing::error!(run = %self.run.id, why, "the end of the run could not be made durable");
+            tracing::error!(run = %self.run.id, %why, "the end of the run could not be made durable");
         }
         self.run.log.end();
     }

@@ -33,7 +33,6 @@ pub enum EventKind {
         /// The program's hash.
         program: Text,
         /// The input, by parameter.
-        #[serde(with = "plain")]
         input: Value,
         /// How many named or titled steps stand in the flow's text: the `5` of `Step 2/5`.
         steps: u32,
@@ -68,6 +67,9 @@ pub enum EventKind {
         error: RunError,
         /// Milliseconds until the next.
         wait_ms: u64,
+        /// What this attempt spent.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        usage: Option<Box<Usage>>,
     },
     /// Partial output.
     #[serde(rename = "step.output")]
@@ -75,8 +77,35 @@ pub enum EventKind {
         /// Its path.
         path: Text,
         /// The output.
-        #[serde(with = "plain")]
         output: Value,
+    },
+    /// What a step does failed, after its retries, and its own `catch` and `finally` follow.
+    #[serde(rename = "step.caught")]
+    StepCaught {
+        /// Its path.
+        path: Text,
+        /// Why.
+        error: RunError,
+        /// What it spent.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        usage: Option<Box<Usage>>,
+    },
+    /// What a step does came to its end, and its own `finally` follows.
+    #[serde(rename = "step.returned")]
+    StepReturned {
+        /// Its path.
+        path: Text,
+        /// What it gave.
+        result: Value,
+        /// What it spent.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        usage: Option<Box<Usage>>,
+    },
+    /// The time of a block or flow was up: what it began is cancelled.
+    #[serde(rename = "step.expired")]
+    StepExpired {
+        /// Its path with its attempt; of a flow, the path of the step that called it and a `/`.
+        path: Text,
     },
     /// A step came to its end.
     #[serde(rename = "step.completed")]
@@ -84,16 +113,12 @@ pub enum EventKind {
         /// Its path, without its own attempt: so it is in every end of a step, and in partial output.
         path: Text,
         /// What it gave.
-        #[serde(with = "plain")]
         result: Value,
         /// From its first attempt's start, in milliseconds.
         duration_ms: u64,
         /// What it spent.
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        usage: Option<Usage>,
-        /// What its own `catch` caught.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        caught: Option<Box<RunError>>,
+        usage: Option<Box<Usage>>,
     },
     /// A step failed after its retries. Whether something caught it shows in what follows.
     #[serde(rename = "step.failed")]
@@ -104,6 +129,9 @@ pub enum EventKind {
         error: RunError,
         /// In milliseconds.
         duration_ms: u64,
+        /// What it spent.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        usage: Option<Box<Usage>>,
     },
     /// Its `when` was false.
     #[serde(rename = "step.skipped")]
@@ -125,7 +153,6 @@ pub enum EventKind {
         /// Its block's path and number: `pages[3].emit@1`.
         path: Text,
         /// The value.
-        #[serde(with = "plain")]
         value: Value,
     },
     /// The run waits for a person or a signal.
@@ -137,14 +164,51 @@ pub enum EventKind {
         reason: Text,
         /// What for, as data: `kind` is `answer`, `approval` or `signal`; `question` with its `details`, or the signal's
         /// `name`; and the JSON `schema` of what is wanted.
-        #[serde(with = "plain", default = "nothing", skip_serializing_if = "Value::is_null")]
+        #[serde(default, skip_serializing_if = "Value::is_null")]
         request: Value,
     },
+    /// What a step waited for has come.
+    #[serde(rename = "run.received")]
+    RunReceived {
+        /// The waiting step's path.
+        path: Text,
+        /// The answer, or what the signal carries; null where it was declined.
+        value: Value,
+        /// Why there will be no answer.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        declined: Option<Text>,
+        /// The number of the `run.signalled` that it came with, where it came before it was waited for.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        signal: Option<u64>,
+        /// The number of the message that brought it, where one did.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        message: Option<u64>,
+    },
+    /// A signal came that nothing waits for yet. It is kept for the next step that does.
+    #[serde(rename = "run.signalled")]
+    RunSignalled {
+        /// Its name.
+        name: Text,
+        /// What it carries.
+        value: Value,
+        /// The number of the message that brought it, where one did.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        message: Option<u64>,
+    },
+    /// Somebody cancelled the run: what is in flight is cancelled, undos and `finally` blocks run, then it ends.
+    #[serde(rename = "run.cancelling")]
+    RunCancelling {
+        /// The number of the message that asked for it, where one did.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        message: Option<u64>,
+    },
+    /// Another process carries the run on, or the same one after a wait.
+    #[serde(rename = "run.resumed")]
+    RunResumed,
     /// The run came to its end.
     #[serde(rename = "run.completed")]
     RunCompleted {
         /// What the flow returned.
-        #[serde(with = "plain")]
         output: Value,
         /// In milliseconds.
         duration_ms: u64,
@@ -173,12 +237,19 @@ impl EventKind {
             EventKind::StepStarted { .. } => "step.started",
             EventKind::StepRetrying { .. } => "step.retrying",
             EventKind::StepOutput { .. } => "step.output",
+            EventKind::StepCaught { .. } => "step.caught",
+            EventKind::StepReturned { .. } => "step.returned",
+            EventKind::StepExpired { .. } => "step.expired",
             EventKind::StepCompleted { .. } => "step.completed",
             EventKind::StepFailed { .. } => "step.failed",
             EventKind::StepSkipped { .. } => "step.skipped",
             EventKind::StepCancelled { .. } => "step.cancelled",
             EventKind::Emitted { .. } => "run.emitted",
             EventKind::RunWaiting { .. } => "run.waiting",
+            EventKind::RunReceived { .. } => "run.received",
+            EventKind::RunSignalled { .. } => "run.signalled",
+            EventKind::RunCancelling { .. } => "run.cancelling",
+            EventKind::RunResumed => "run.resumed",
             EventKind::RunCompleted { .. } => "run.completed",
             EventKind::RunFailed { .. } => "run.failed",
             EventKind::RunCancelled { .. } => "run.cancelled",
@@ -191,16 +262,33 @@ impl EventKind {
             EventKind::StepStarted { path, .. }
             | EventKind::StepRetrying { path, .. }
             | EventKind::StepOutput { path, .. }
+            | EventKind::StepCaught { path, .. }
+            | EventKind::StepReturned { path, .. }
+            | EventKind::StepExpired { path }
             | EventKind::StepCompleted { path, .. }
             | EventKind::StepFailed { path, .. }
             | EventKind::StepSkipped { path }
             | EventKind::StepCancelled { path, .. }
             | EventKind::Emitted { path, .. }
-            | EventKind::RunWaiting { path, .. } => Some(path),
+            | EventKind::RunWaiting { path, .. }
+            | EventKind::RunReceived { path, .. } => Some(path),
             EventKind::RunStarted { .. }
+            | EventKind::RunSignalled { .. }
+            | EventKind::RunCancelling { .. }
+            | EventKind::RunResumed
             | EventKind::RunCompleted { .. }
             | EventKind::RunFailed { .. }
             | EventKind::RunCancelled { .. } => None,
+        }
+    }
+
+    /// The number of the message that brought it about, where one did.
+    pub fn message(&self) -> Option<u64> {
+        match self {
+            EventKind::RunReceived { message, .. }
+            | EventKind::RunSignalled { message, .. }
+            | EventKind::RunCancelling { message } => *message,
+            _ => None,
         }
     }
 
@@ -235,7 +323,6 @@ pub struct RunError {
     /// Whether trying again may help.
     pub retryable: bool,
     /// More, for programs.
-    #[serde(with = "plain")]
     pub details: Value,
     /// Where in the source.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -292,24 +379,5 @@ impl RunError {
             ("retryable", Value::Bool(self.retryable)),
             ("details", self.details.clone()),
         ])
-    }
-}
-
-fn nothing() -> Value {
-    Value::Null
-}
-
-/// Values in events: plain JSON, read back as JSON and then made to fit the step's type.
-mod plain {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use crate::value::Value;
-
-    pub(super) fn serialize<S: Serializer>(value: &Value, to: S) -> Result<S::Ok, S::Error> {
-        value.serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
-        serde_json::Value::deserialize(from).map(Value::from)
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::run::event::{Event, EventKind, RunError};
 use crate::run::inbox::{AnswerError, Inbox, Waiting};
-use crate::run::journal::Log;
+use crate::run::journal::{Lease, Log};
 use crate::types::Text;
 use crate::value::{ErrorKind, Value};
 
@@ -22,6 +22,8 @@ pub struct Run {
 
 pub(crate) struct Shared {
     pub(crate) id: Text,
+    /// The right to write to the journal; nothing checks it where there is none.
+    pub(crate) lease: Lease,
     pub(crate) log: Log,
     pub(crate) cancel: CancellationToken,
     pub(crate) inbox: Inbox,

@@ -28,9 +28,7 @@ pub use engine::{BuildError, Engine, EngineBuilder, FieldError, InputError, Star
 pub use event::{Event, EventKind, RunError};
 pub use handle::{Events, Run};
 pub use inbox::{AnswerError, Waiting};
-pub use journal::MemoryJournal;
+pub use journal::{Journal, JournalError, Lease, MemoryJournal, RunStatus, RunStore, RunSummary};
 pub use limits::Limits;
-pub use ports::{
-    Clock, Hook, Journal, NoSecrets, Registry, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage,
-};
+pub use ports::{Clock, Hook, NoSecrets, Registry, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage};
 pub use typed::{TypedTool, tool, tool_in_context};

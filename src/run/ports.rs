@@ -8,7 +8,6 @@ use indexmap::IndexMap;
 
 use crate::run::artifacts::Artifacts;
 use crate::run::desk::Desk;
-use crate::run::event::Event;
 use crate::types::{Catalog, Signature, Text};
 use crate::value::{ErrorKind, Value};
 
@@ -301,20 +300,4 @@ pub trait Clock: Send + Sync {
     fn sleep(&self, how_long: Duration) -> BoxFuture<'static, ()>;
     /// A number in `0.0..1.0`, for jitter.
     fn jitter(&self) -> f64;
-}
-
-/// Where a run's events are kept. What is appended is durable when `commit` returns.
-pub trait Journal: Send + Sync {
-    /// Appends events of a run, in order; their numbers follow on from what is there.
-    fn append(&self, run: &str, events: &[Arc<Event>]);
-    /// Waits until all that was appended for the run is durable.
-    ///
-    /// # Errors
-    /// A sentence that says why it cannot be; the run stops.
-    fn commit<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<(), String>>;
-
-    /// Whether what it keeps outlives the process; if not, runs need not wait for [`Journal::commit`].
-    fn durable(&self) -> bool {
-        true
-    }
 }

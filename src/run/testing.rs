@@ -15,7 +15,7 @@ use crate::run::event::{Event, RunError};
 use crate::run::exec::{Machine, Stop, Strand, panic_text, run_block};
 use crate::run::handle;
 use crate::run::inbox::Inbox;
-use crate::run::journal::Log;
+use crate::run::journal::{Lease, Log};
 use crate::run::limits::Limits;
 use crate::run::ports::{NoSecrets, Registry, ToolError};
 use crate::source::Span;
@@ -88,7 +88,8 @@ pub fn run_test(program: &Arc<Program>, index: usize, limits: &Limits) -> Option
     let id = Text::new_static("test");
     let run = handle::Shared {
         id: id.clone(),
-        log: Log::new(id, None),
+        lease: Lease { run: id, epoch: 1 },
+        log: Log::new(None),
         cancel: CancellationToken::new(),
         inbox: Inbox::default(),
     };

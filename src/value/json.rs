@@ -1,6 +1,6 @@
 //! Values ⇄ JSON. Urls are strings, datetimes RFC 3339, durations as the language writes them (`20s`).
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 
 use crate::value::{Value, format_duration};
 
@@ -24,6 +24,13 @@ impl Serialize for Value {
                 entry.end()
             }
         }
+    }
+}
+
+/// Plain JSON: see [`Value::conform`] for typed values.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        serde_json::Value::deserialize(from).map(Value::from)
     }
 }
 

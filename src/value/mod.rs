@@ -28,9 +28,10 @@ use crate::types::Text;
 pub const MAX_VALUE_BYTES: usize = 8 << 20;
 
 /// A value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Value {
     /// `null`
+    #[default]
     Null,
     /// A bool.
     Bool(bool),

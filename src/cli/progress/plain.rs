@@ -28,7 +28,7 @@ pub(super) fn line(event: &Event, tree: &Tree) -> Option<String> {
         EventKind::StepCompleted { path, duration_ms, .. } => {
             format!("completed  {} in {}", named(path), took(duration_ms))
         }
-        EventKind::StepFailed { path, error, duration_ms } => {
+        EventKind::StepFailed { path, error, duration_ms, .. } => {
             let tries = if error.attempts > 1 { format!(", {} attempts", error.attempts) } else { String::new() };
             let why = one_line(&error.message);
             format!("failed     {} in {}{tries}: {}: {why}", named(path), took(duration_ms), error.kind)
@@ -39,7 +39,19 @@ pub(super) fn line(event: &Event, tree: &Tree) -> Option<String> {
         }
         EventKind::Emitted { path, value } => format!("emitted    {path}: {}", value.to_json_text()),
         EventKind::RunWaiting { path, reason, .. } => format!("waiting    {}: {reason}", named(path)),
+        EventKind::RunReceived { path, declined: None, .. } => format!("received   {}", named(path)),
+        EventKind::RunReceived { path, declined: Some(why), .. } => {
+            format!("declined   {}: {}", named(path), one_line(why))
+        }
+        EventKind::RunSignalled { name, .. } => format!("signalled  {name}"),
+        EventKind::RunCancelling { .. } => "cancelling".to_owned(),
+        EventKind::RunResumed => "resumed".to_owned(),
+        EventKind::StepCaught { path, error, .. } => {
+            format!("caught     {}: {}: {}", named(path), error.kind, one_line(&error.message))
+        }
         EventKind::StepStarted { .. }
+        | EventKind::StepReturned { .. }
+        | EventKind::StepExpired { .. }
         | EventKind::RunCompleted { .. }
         | EventKind::RunFailed { .. }
         | EventKind::RunCancelled { .. } => return None,

@@ -142,7 +142,7 @@ impl Tree {
             EventKind::StepStarted { path, title, attempt, items, .. } => {
                 self.start(path, title.as_deref(), *attempt, *items, event.at);
             }
-            EventKind::StepRetrying { path, attempt, error, wait_ms } => {
+            EventKind::StepRetrying { path, attempt, error, wait_ms, .. } => {
                 self.tally.retries += 1;
                 let wait = super::super::output::brief(std::time::Duration::from_millis(*wait_ms));
                 let note = format!("attempt {attempt} failed, again in {wait}: {}", blame(error));
@@ -159,7 +159,7 @@ impl Tree {
                 self.tally.completed += 1;
                 self.settle(path, State::Completed, Some(*duration_ms), None);
             }
-            EventKind::StepFailed { path, error, duration_ms } => {
+            EventKind::StepFailed { path, error, duration_ms, .. } => {
                 self.tally.failed += 1;
                 let tries =
                     if error.attempts > 1 { format!(" after {} attempts", error.attempts) } else { String::new() };
@@ -178,7 +178,17 @@ impl Tree {
             EventKind::RunWaiting { path, reason, .. } => {
                 self.change(path, |node| node.note = format!("waits for {reason}"));
             }
-            EventKind::Emitted { .. } => {}
+            EventKind::StepCaught { path, error, .. } => {
+                let note = format!("caught {}", blame(error));
+                self.change(path, |node| node.note = note);
+            }
+            EventKind::RunReceived { path, .. } => self.change(path, |node| node.note = String::new()),
+            EventKind::Emitted { .. }
+            | EventKind::StepReturned { .. }
+            | EventKind::StepExpired { .. }
+            | EventKind::RunSignalled { .. }
+            | EventKind::RunCancelling { .. }
+            | EventKind::RunResumed => {}
             EventKind::RunCompleted { duration_ms, .. } => self.finish(State::Completed, *duration_ms),
             EventKind::RunFailed { duration_ms, .. } => self.finish(State::Failed, *duration_ms),
             EventKind::RunCancelled { duration_ms } => self.finish(State::Cancelled, *duration_ms),

@@ -35,7 +35,8 @@ use crate::run::budget::Account;
 use crate::run::engine;
 use crate::run::event::{EventKind, RunError};
 use crate::run::handle;
-use crate::run::ports::{Journal, Tool};
+use crate::run::journal::Journal;
+use crate::run::ports::Tool;
 use crate::run::scope::Scope;
 use crate::run::testing::Bench;
 use crate::source::Span;
@@ -204,7 +205,7 @@ impl<'m> Machine<'m> {
     /// Waits until what was recorded is durable. Where it cannot be, the run stops: nothing may happen unrecorded.
     pub(crate) async fn commit(&self) -> Result<(), Stop> {
         let Some(journal) = self.durable else { return Ok(()) };
-        match journal.commit(&self.run.id).await {
+        match journal.commit(&self.run.lease).await {
             Ok(()) => Ok(()),
             Err(why) => {
                 let _ = self.fatal.set(RunError::new(ErrorKind::Internal, format!("the journal failed: {why}")));

@@ -28,8 +28,8 @@ impl Tally {
     }
 
     /// What was spent, if anything was.
-    pub(super) fn usage(&self) -> Option<Usage> {
-        (self.spent != Usage::default()).then_some(self.spent)
+    pub(super) fn usage(&self) -> Option<Box<Usage>> {
+        (self.spent != Usage::default()).then(|| Box::new(self.spent))
     }
 }
 
@@ -86,6 +86,7 @@ pub(super) fn attempts<'m>(
                 attempt: tally.attempts,
                 error: failure.error,
                 wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                usage: None,
             });
             if let Err(stop) = pause(strand, wait).await {
                 return (Err(stop), tally);

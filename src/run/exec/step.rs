@@ -136,10 +136,7 @@ async fn caught<'m>(
     ending: Ending,
 ) -> Result<Performed, Stop> {
     let machine = strand.machine;
-    let error = match &flowing {
-        Err(Stop::Failed(failure)) => Some(Box::new(failure.error.clone())),
-        _ => None,
-    };
+    ending.acted(machine, &flowing, finally.is_some());
     let base = strand.path.len();
     let emits = std::mem::take(&mut strand.emits);
     strand.enter(&ending.path);
@@ -159,7 +156,6 @@ async fn caught<'m>(
                 result,
                 duration_ms,
                 usage: tally.usage(),
-                caught: error,
             });
             machine.commit().await?;
             Ok(performed)
@@ -189,19 +185,33 @@ impl Ending {
         machine.push_at(now, kind(self.path, duration_ms, &self.tally));
     }
 
+    /// Records what came of the action itself, where more of the step follows: on resuming, that alone runs.
+    fn acted(&self, machine: &Machine<'_>, flowing: &Flowing, finally: bool) {
+        let (path, usage) = (self.path.clone(), self.tally.usage());
+        let kind = match flowing {
+            Err(Stop::Failed(failure)) => EventKind::StepCaught { path, error: failure.error.clone(), usage },
+            Ok(Exit::Yield(value)) if finally => EventKind::StepReturned { path, result: value.clone(), usage },
+            Ok(Exit::Next) if finally => EventKind::StepReturned { path, result: Value::Null, usage },
+            _ => return,
+        };
+        machine.push(kind);
+    }
+
     pub(super) fn completed(self, machine: &Machine<'_>, result: Value) {
         self.end(machine, |path, duration_ms, tally| EventKind::StepCompleted {
             path,
             result,
             duration_ms,
             usage: tally.usage(),
-            caught: None,
         });
     }
 
     pub(super) fn failed(self, machine: &Machine<'_>, failure: &Failure) {
         let error = failure.error.clone();
-        self.end(machine, |path, duration_ms, _| EventKind::StepFailed { path, error, duration_ms });
+        self.end(machine, |path, duration_ms, tally| {
+            let usage = tally.usage();
+            EventKind::StepFailed { path, error, duration_ms, usage }
+        });
     }
 
     pub(super) fn cancelled(self, machine: &Machine<'_>) {

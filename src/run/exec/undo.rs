@@ -71,10 +71,10 @@ async fn one<'m>(strand: &mut Strand<'m>, pending: Pending<'m>) {
     let now = machine.now();
     let duration_ms = tally.millis(now);
     let kind = match ended {
-        Ok(exit) => {
-            EventKind::StepCompleted { path, result: exit.value(), duration_ms, usage: tally.usage(), caught: None }
+        Ok(exit) => EventKind::StepCompleted { path, result: exit.value(), duration_ms, usage: tally.usage() },
+        Err(Stop::Failed(failure)) => {
+            EventKind::StepFailed { path, error: failure.error, duration_ms, usage: tally.usage() }
         }
-        Err(Stop::Failed(failure)) => EventKind::StepFailed { path, error: failure.error, duration_ms },
         Err(Stop::Cancelled) => EventKind::StepCancelled { path, duration_ms },
     };
     machine.push_at(now, kind);

@@ -7,8 +7,8 @@ use futures::future::BoxFuture;
 use crate::program::{Expr, Param, Stmt};
 use crate::run::exec::tests::build::*;
 use crate::run::{
-    Engine, Event, EventKind, Hook, Journal, Limits, Request, RequestKind, StartError, ToolContext, ToolError, tool,
-    tool_in_context,
+    Engine, Event, EventKind, Hook, Journal, JournalError, Lease, Limits, Request, RequestKind, StartError,
+    ToolContext, ToolError, tool, tool_in_context,
 };
 use crate::types::{Signature, Type};
 use crate::value::{ErrorKind, Value};
@@ -22,16 +22,16 @@ struct Watched {
 }
 
 impl Journal for Arc<Watched> {
-    fn append(&self, _run: &str, events: &[Arc<Event>]) {
+    fn append(&self, _lease: &Lease, events: &[Arc<Event>]) {
         let durable = self.durable.load(Ordering::SeqCst);
         self.events.lock().unwrap().extend(events.iter().map(|event| (Arc::clone(event), durable)));
     }
 
-    fn commit<'a>(&'a self, _run: &'a str) -> BoxFuture<'a, Result<(), String>> {
+    fn commit<'a>(&'a self, _lease: &'a Lease) -> BoxFuture<'a, Result<(), JournalError>> {
         Box::pin(async {
             tokio::task::yield_now().await;
             if self.broken.load(Ordering::SeqCst) {
-                return Err("the disk is full".to_owned());
+                return Err(JournalError::Broken("the disk is full".to_owned()));
             }
             self.durable.store(self.events.lock().unwrap().len(), Ordering::SeqCst);
             Ok(())

@@ -15,7 +15,8 @@ async fn futures_are_small() {
     let (engine, _) = build::engine(crate::run::Limits::default());
     let run = crate::run::handle::Shared {
         id: "x".into(),
-        log: crate::run::journal::Log::new("x".into(), None),
+        lease: crate::run::Lease { run: "x".into(), epoch: 1 },
+        log: crate::run::journal::Log::new(None),
         cancel: tokio_util::sync::CancellationToken::new(),
         inbox: crate::run::inbox::Inbox::default(),
     };

@@ -147,6 +147,7 @@ async fn catch_and_finally_of_a_step_run_within_it() {
         [
             "run.started",
             "started a",
+            "caught a",
             "started a.c",
             "completed a.c",
             "started a.f",
@@ -156,10 +157,10 @@ async fn catch_and_finally_of_a_step_run_within_it() {
         ]
     );
     let caught = ended.events.iter().find_map(|event| match &event.kind {
-        EventKind::StepCompleted { caught, .. } => caught.as_ref(),
+        EventKind::StepCaught { error, .. } => Some(error.kind),
         _ => None,
     });
-    assert_eq!(caught.unwrap().kind, ErrorKind::Tool);
+    assert_eq!(caught, Some(ErrorKind::Tool));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,20 +1,16 @@
-//! The event log of a run, from which every subscriber reads; and a journal in memory.
+//! The event log of a run, from which every subscriber reads.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use futures::future::BoxFuture;
-use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use crate::run::event::{Event, EventKind};
-use crate::run::ports::Journal;
-use crate::types::Text;
+use crate::run::journal::{Journal, Lease};
 
 /// The events of one run so far. Numbers are given here, without gaps.
 pub(crate) struct Log {
-    run: Text,
-    journal: Option<Arc<dyn Journal>>,
+    journal: Option<(Arc<dyn Journal>, Lease)>,
     state: Mutex<State>,
 }
 
@@ -32,8 +28,8 @@ struct State {
 }
 
 impl Log {
-    pub(crate) fn new(run: Text, journal: Option<Arc<dyn Journal>>) -> Self {
-        Self { run, journal, state: Mutex::default() }
+    pub(crate) fn new(journal: Option<(Arc<dyn Journal>, Lease)>) -> Self {
+        Self { journal, state: Mutex::default() }
     }
 
     /// Appends an event and gives its number. What comes after the run's last is dropped: a tool's thread may report
@@ -45,8 +41,8 @@ impl Log {
         }
         state.full = kind.ends_run();
         let event = Arc::new(Event { number: state.events.len() as u64 + 1, at, kind });
-        if let Some(journal) = &self.journal {
-            journal.append(&self.run, std::slice::from_ref(&event));
+        if let Some((journal, lease)) = &self.journal {
+            journal.append(lease, std::slice::from_ref(&event));
         }
         state.events.push(event);
         let number = state.events.len() as u64;
@@ -111,51 +107,5 @@ impl Log {
 fn remember(wakers: &mut Vec<Waker>, waker: &Waker) {
     if !wakers.iter().any(|known| known.will_wake(waker)) {
         wakers.push(waker.clone());
-    }
-}
-
-/// A journal in memory: as durable as the process.
-#[derive(Default)]
-pub struct MemoryJournal {
-    runs: Mutex<IndexMap<String, Vec<Arc<Event>>>>,
-}
-
-impl MemoryJournal {
-    /// An empty one.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The events of a run, in order.
-    pub fn events(&self, run: &str) -> Vec<Arc<Event>> {
-        self.lock().get(run).cloned().unwrap_or_default()
-    }
-
-    /// The ids of all runs, in the order they began.
-    pub fn runs(&self) -> Vec<String> {
-        self.lock().keys().cloned().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, IndexMap<String, Vec<Arc<Event>>>> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Journal for MemoryJournal {
-    fn append(&self, run: &str, events: &[Arc<Event>]) {
-        let mut runs = self.lock();
-        if let Some(known) = runs.get_mut(run) {
-            known.extend(events.iter().cloned());
-        } else {
-            runs.insert(run.to_owned(), events.to_vec());
-        }
-    }
-
-    fn commit<'a>(&'a self, _run: &'a str) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn durable(&self) -> bool {
-        false
     }
 }
