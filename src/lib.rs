@@ -73,6 +73,8 @@ pub mod run;
 pub mod server;
 pub mod source;
 pub mod syntax;
+#[cfg(any(feature = "metrics", feature = "otel"))]
+pub mod telemetry;
 pub mod tools;
 pub mod types;
 pub mod value;
@@ -92,3 +94,8 @@ impl run::Engine {
 #[cfg(doctest)]
 #[doc = include_str!("../docs/embedding.md")]
 mod embedding_guide {}
+
+/// The programs of the page on observing runs.
+#[cfg(all(doctest, feature = "metrics", feature = "otel"))]
+#[doc = include_str!("../docs/operations/observability.md")]
+mod observability_guide {}

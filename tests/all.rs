@@ -59,6 +59,9 @@ mod serving;
 mod settings;
 #[path = "all/syntax.rs"]
 mod syntax;
+#[cfg(all(feature = "metrics", feature = "otel"))]
+#[path = "all/telemetry.rs"]
+mod telemetry;
 #[path = "all/tidy.rs"]
 mod tidy;
 #[cfg(feature = "web")]

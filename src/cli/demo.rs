@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json, json};
 
 use super::markdown;
-use super::output::{Status, columns, err, misused, out, out_raw, paint, paint_out};
+use super::output::{Status, columns, err, folded, misused, out, out_raw, paint, paint_out, watched};
 use super::progress::Progress;
 use super::{report, run};
 use crate::compile::compile;
@@ -140,7 +140,8 @@ async fn tell(story: &Story, demo: &Demo, project: &Project) -> Result<Option<Va
         return Ok(None);
     }
     let input = (story.input)(demo);
-    err(format_args!("{} {}", paint().bold().apply_to(story.flow), story.about));
+    let heading = format!("{} {}", paint().bold().apply_to(story.flow), story.about);
+    err(if watched() { folded(&heading, columns()) } else { heading });
     err(paint().dim().apply_to(format_args!("examples/{}.flow with {}", story.flow, brief(&input))));
     err("");
     let started = engine.start(&program, story.flow, input).map_err(misused)?;

@@ -41,8 +41,8 @@ pub(super) fn fmt(args: &Args) -> Status {
     let broken = number(|outcome| matches!(outcome, Outcome::Broken));
     let verb = if args.check { "to lay out" } else { "laid out" };
     let mut said = match changed {
-        0 => format!("{} as it should be", count(files.len() - broken, "file")),
-        some => format!("{} {verb}, {} as it should be", count(some, "file"), files.len() - broken - some),
+        0 => format!("{} in order", count(files.len() - broken, "file")),
+        some => format!("{} {verb}, {} in order", count(some, "file"), files.len() - broken - some),
     };
     if broken > 0 {
         said = format!("{said}, {broken} with syntax errors");

@@ -1,10 +1,13 @@
 //! Markdown for a terminal: the little of it that our own pages use: headings, paragraphs, lists, fenced code, tables,
-//! `code` and **strong** words.
+//! `code` and **strong** words, and links, of which only the text is shown.
 
+use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use console::{Style, measure_text_width};
+use regex::Regex;
 
 /// Stands for a bar that is no border while a row is taken apart; no text holds it.
 const BAR: &str = "\u{1}";
@@ -136,7 +139,7 @@ fn words(text: &str, style: &Style) -> Vec<String> {
             }
             continue;
         }
-        for (at, run) in piece.split("**").enumerate() {
+        for (at, run) in unlinked(piece).split("**").enumerate() {
             strong ^= at > 0;
             for (at, word) in run.split(' ').enumerate() {
                 if at > 0 {
@@ -153,6 +156,12 @@ fn words(text: &str, style: &Style) -> Vec<String> {
     words
 }
 
+/// A text with each `[text](address)` as its text.
+fn unlinked(text: &str) -> Cow<'_, str> {
+    static LINK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\[([^\[\]]*)\]\([^()\s]*\)").ok());
+    LINK.as_ref().map_or(Cow::Borrowed(text), |link| link.replace_all(text, "$1"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +175,11 @@ mod tests {
         let page = "# E0301: a title\n\nOne two three\nfour `five six` seven.\n\n```flow\nlet a  = 1\n```\n";
         let drawn = "E0301: a title\n\nOne two three four\n`five six` seven.\n\n  ┃ let a  = 1\n";
         assert_eq!(plain(page, 20), drawn);
+    }
+
+    #[test]
+    fn links_are_their_text() {
+        assert_eq!(plain("See [a page](b.md), `x[0](y)` and [c].", 80), "See a page, `x[0](y)` and [c].\n");
     }
 
     #[test]

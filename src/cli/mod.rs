@@ -12,6 +12,7 @@ mod fmt;
 mod graph;
 mod host;
 mod input;
+mod log;
 mod markdown;
 mod mcp;
 mod new;
@@ -60,7 +61,9 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let status: Status = match Cli::parse().command {
+    let cli = Cli::parse();
+    log::start();
+    let status: Status = match cli.command {
         Command::New(args) => new::new(&args),
         Command::Check(args) => check::check(&args),
         Command::Fmt(args) => fmt::fmt(&args),

@@ -81,6 +81,28 @@ pub(super) fn columns() -> usize {
     terminal.map_or(80, |terminal| usize::from(terminal.size().1).clamp(40, 120))
 }
 
+/// A text with its lines broken between words where they are wider than a terminal.
+pub(super) fn folded(text: &str, columns: usize) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for (at, line) in text.split('\n').enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        let mut width = 0;
+        for word in line.split_inclusive(' ') {
+            let wide = console::measure_text_width(word.trim_end());
+            if width > 2 && width + wide > columns {
+                out.truncate(out.trim_end().len());
+                out.push_str("\n  ");
+                width = 2;
+            }
+            out.push_str(word);
+            width += console::measure_text_width(word);
+        }
+    }
+    out
+}
+
 /// A duration as people read it: `12ms`, `1.2s`, `3m 20s`, `2h 5m`.
 pub(super) fn brief(duration: Duration) -> String {
     let millis = duration.as_millis();
@@ -101,6 +123,13 @@ pub(super) fn count(number: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(folded("one two three four", 9), "one two\n  three\n  four");
+        assert_eq!(folded("a\nb c", 80), "a\nb c");
+        assert_eq!(folded("unbreakable and so on", 8), "unbreakable\n  and so\n  on");
+    }
 
     #[test]
     fn durations_are_brief() {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::ValueEnum;
 use console::Style;
 
-use super::output::{columns, count, err, out, out_raw, paint, watched};
+use super::output::{columns, count, err, folded, out, out_raw, paint, watched};
 use crate::diagnostic::{self, Code, Diagnostic, Severity, render};
 use crate::program::Program;
 use crate::run::RunError;
@@ -71,7 +71,8 @@ pub(super) fn failure(error: &RunError, what: &str, title: Option<&str>, program
     let head = if error.step.is_empty() {
         format!("{what} failed")
     } else {
-        let title = title.filter(|title| *title != error.step).map(|title| format!(" ({title})")).unwrap_or_default();
+        let title =
+            title.filter(|title| !error.step.ends_with(title)).map(|title| format!(" ({title})")).unwrap_or_default();
         format!("step `{}`{title} failed", error.step)
     };
     let head = format!("{} {head}: {}", paint().red().bold().apply_to("✗"), error.message.trim_end());
@@ -95,28 +96,6 @@ pub(super) fn failure(error: &RunError, what: &str, title: Option<&str>, program
         text.push_str(&excerpt(&program.source_files(), span, &dim));
     }
     text
-}
-
-/// A text with its lines broken between words where they are wider than a terminal.
-fn folded(text: &str, columns: usize) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    for (at, line) in text.split('\n').enumerate() {
-        if at > 0 {
-            out.push('\n');
-        }
-        let mut width = 0;
-        for word in line.split_inclusive(' ') {
-            let wide = console::measure_text_width(word.trim_end());
-            if width > 2 && width + wide > columns {
-                out.truncate(out.trim_end().len());
-                out.push_str("\n  ");
-                width = 2;
-            }
-            out.push_str(word);
-            width += console::measure_text_width(word);
-        }
-    }
-    out
 }
 
 fn kind(error: &RunError) -> String {
@@ -182,17 +161,5 @@ impl Gathered {
     /// Whether anything stops a program from running.
     pub(super) fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::folded;
-
-    #[test]
-    fn lines_break_between_words() {
-        assert_eq!(folded("one two three four", 9), "one two\n  three\n  four");
-        assert_eq!(folded("a\nb c", 80), "a\nb c");
-        assert_eq!(folded("unbreakable and so on", 8), "unbreakable\n  and so\n  on");
     }
 }

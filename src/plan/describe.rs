@@ -3,20 +3,27 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::program::{Capture, Expr, ListItem, Slot, TemplatePart};
+use crate::program::{Capture, Expr, Flow, Function, ListItem, Program, Slot, TemplatePart};
 use crate::types::{BinaryOp, Text};
 use crate::value::{Value, format_duration};
 
 /// Which name stands in which slot of a frame.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Names {
+#[derive(Clone, Debug)]
+pub(super) struct Names<'p> {
+    functions: &'p [Function],
     names: FxHashMap<Slot, Text>,
 }
 
 /// Texts longer than this are cut.
 const LONGEST: usize = 60;
 
-impl Names {
+impl<'p> Names<'p> {
+    /// The names in the frame of a flow: its parameters.
+    pub(super) fn of(flow: &Flow, program: &'p Program) -> Self {
+        let names = flow.params.iter().zip(0..).map(|(param, slot)| (slot, param.name.clone())).collect();
+        Self { functions: &program.functions, names }
+    }
+
     /// Puts a name in a slot.
     pub(super) fn set(&mut self, slot: Slot, name: impl Into<Text>) {
         self.names.insert(slot, name.into());
@@ -28,9 +35,9 @@ impl Names {
     }
 
     /// The names in a branch's frame.
-    pub(super) fn captured(&self, frame: &Capture) -> Names {
+    pub(super) fn captured(&self, frame: &Capture) -> Names<'p> {
         let copied = frame.copies.iter().filter_map(|(from, to)| Some((*to, self.names.get(from)?.clone())));
-        Names { names: copied.collect() }
+        Names { functions: self.functions, names: copied.collect() }
     }
 
     /// An expression, in a few words.
@@ -156,19 +163,20 @@ impl Names {
                     text.push_str(if lambda.is_some() { "…)" } else { ")" });
                 }
             }
-            Expr::Lookup { .. }
-            | Expr::Guard { .. }
-            | Expr::If { .. }
-            | Expr::Match { .. }
-            | Expr::Call { .. }
-            | Expr::Calls(_) => {
+            Expr::Call { function, args, .. } => {
+                text.push_str(self.functions.get(*function as usize).map_or("…", |function| &function.name));
+                text.push('(');
+                self.joined(args.iter().flatten(), ", ", text, next);
+                text.push(')');
+            }
+            Expr::Lookup { .. } | Expr::Guard { .. } | Expr::If { .. } | Expr::Match { .. } | Expr::Calls(_) => {
                 text.push('…');
             }
         }
     }
 
-    fn joined(&self, of: &[Expr], by: &str, text: &mut String, depth: usize) {
-        for (at, expr) in of.iter().enumerate() {
+    fn joined<'e>(&self, of: impl IntoIterator<Item = &'e Expr>, by: &str, text: &mut String, depth: usize) {
+        for (at, expr) in of.into_iter().enumerate() {
             text.push_str(if at == 0 { "" } else { by });
             self.write(expr, text, depth);
         }

@@ -52,10 +52,7 @@ pub enum NodeKind {
 
 /// The drawing of a flow.
 pub fn graph(program: &Program, flow: &Flow) -> Graph {
-    let mut names = Names::default();
-    for (slot, param) in flow.params.iter().enumerate() {
-        names.set(slot as u32, param.name.clone());
-    }
+    let mut names = Names::of(flow, program);
     let params: Vec<&str> = flow.params.iter().map(|param| param.name.as_str()).collect();
     let nodes = Drawing { program }.block(&flow.body, &mut names);
     Graph { title: format!("{}({})", flow.name, params.join(", ")), nodes }
@@ -66,7 +63,7 @@ struct Drawing<'p> {
 }
 
 impl Drawing<'_> {
-    fn block(&self, block: &Block, names: &mut Names) -> Vec<Node> {
+    fn block(&self, block: &Block, names: &mut Names<'_>) -> Vec<Node> {
         let mut nodes = Vec::new();
         let mut pending: Option<u32> = None;
         for stmt in &block.stmts {
@@ -107,7 +104,7 @@ impl Drawing<'_> {
         nodes
     }
 
-    fn step(&self, step: &Step, names: &mut Names) -> Node {
+    fn step(&self, step: &Step, names: &mut Names<'_>) -> Node {
         let name = step.name.as_ref().map_or(String::new(), ToString::to_string);
         let title = step.title.as_ref().map(|title| names.say(title));
         let mut node = self.action(&step.action, name.clone(), names);
@@ -153,7 +150,7 @@ impl Drawing<'_> {
         node
     }
 
-    fn handlers(&self, catch: Option<&Block>, finally: Option<&Block>, lanes: &mut Vec<Lane>, names: &mut Names) {
+    fn handlers(&self, catch: Option<&Block>, finally: Option<&Block>, lanes: &mut Vec<Lane>, names: &mut Names<'_>) {
         for (title, body) in [("catch", catch), ("finally", finally)] {
             if let Some(body) = body {
                 lanes.push(Lane { title: title.into(), nodes: self.block(body, names) });
@@ -162,7 +159,7 @@ impl Drawing<'_> {
     }
 
     /// What a step or block statement does. `name` is the step's; without one the action is its own label.
-    fn action(&self, action: &Action, name: String, names: &mut Names) -> Node {
+    fn action(&self, action: &Action, name: String, names: &mut Names<'_>) -> Node {
         let headed = |head: String, lanes: Vec<Lane>| {
             let (label, detail) = if name.is_empty() { (head, String::new()) } else { (name.clone(), head) };
             Node { kind: NodeKind::Block, label, detail, lanes }
@@ -212,11 +209,11 @@ impl Drawing<'_> {
         Node { kind: NodeKind::Block, label: head.into(), detail: String::new(), lanes }
     }
 
-    fn match_node(&self, value: &Expr, arms: &[Arm<Block>], names: &mut Names) -> Node {
+    fn match_node(&self, value: &Expr, arms: &[Arm<Block>], names: &mut Names<'_>) -> Node {
         self.choice(&format!("match {}", names.describe(value)), self.arm_lanes(arms, names))
     }
 
-    fn if_lanes(&self, form: &crate::program::If, names: &mut Names) -> Vec<Lane> {
+    fn if_lanes(&self, form: &crate::program::If, names: &mut Names<'_>) -> Vec<Lane> {
         let mut lanes = Vec::with_capacity(form.branches.len() + 1);
         for (condition, body) in &form.branches {
             lanes.push(Lane { title: names.describe(condition), nodes: self.block(body, names) });
@@ -227,7 +224,7 @@ impl Drawing<'_> {
         lanes
     }
 
-    fn arm_lanes(&self, arms: &[Arm<Block>], names: &mut Names) -> Vec<Lane> {
+    fn arm_lanes(&self, arms: &[Arm<Block>], names: &mut Names<'_>) -> Vec<Lane> {
         let mut lanes = Vec::with_capacity(arms.len());
         for arm in arms {
             let patterns: Vec<String> = arm.patterns.iter().map(|pattern| described(pattern, names)).collect();
@@ -236,7 +233,7 @@ impl Drawing<'_> {
         lanes
     }
 
-    fn branches(&self, branches: &[Branch], names: &mut Names) -> Vec<Lane> {
+    fn branches(&self, branches: &[Branch], names: &mut Names<'_>) -> Vec<Lane> {
         let mut lanes = Vec::with_capacity(branches.len());
         for branch in branches {
             let mut inner = names.captured(&branch.frame);
@@ -267,7 +264,7 @@ fn leaf(kind: NodeKind, label: String, detail: String) -> Node {
     Node { kind, label, detail, lanes: Vec::new() }
 }
 
-fn end(word: &str, value: &Expr, names: &Names, of_step: Option<u32>) -> Node {
+fn end(word: &str, value: &Expr, names: &Names<'_>, of_step: Option<u32>) -> Node {
     let of_step = matches!((value, of_step), (Expr::Slot(slot), Some(step)) if *slot == step);
     let label = match value {
         _ if of_step => word.to_owned(),
@@ -277,7 +274,7 @@ fn end(word: &str, value: &Expr, names: &Names, of_step: Option<u32>) -> Node {
     leaf(NodeKind::End, label, String::new())
 }
 
-fn described(pattern: &Pattern, names: &mut Names) -> String {
+fn described(pattern: &Pattern, names: &mut Names<'_>) -> String {
     match pattern {
         Pattern::Any => "_".into(),
         Pattern::Bind(slot) => {

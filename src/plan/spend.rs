@@ -126,9 +126,8 @@ impl Spent {
 }
 
 /// What stands in the slots of a frame.
-#[derive(Clone, Default)]
-struct Frame {
-    names: Names,
+struct Frame<'p> {
+    names: Names<'p>,
     /// How long lists are.
     lengths: FxHashMap<Slot, Bound>,
 }
@@ -144,14 +143,11 @@ struct Walk<'p> {
 
 impl Walk<'_> {
     fn flow(&mut self, flow: &Flow) -> Spent {
-        let mut frame = Frame::default();
-        for (slot, param) in flow.params.iter().enumerate() {
-            frame.names.set(slot as Slot, param.name.clone());
-        }
+        let mut frame = Frame { names: Names::of(flow, self.program), lengths: FxHashMap::default() };
         self.block(&flow.body, &mut frame)
     }
 
-    fn block(&mut self, block: &Block, frame: &mut Frame) -> Spent {
+    fn block(&mut self, block: &Block, frame: &mut Frame<'_>) -> Spent {
         let mut spent = Spent::default();
         for stmt in &block.stmts {
             let next = self.stmt(stmt, frame);
@@ -160,7 +156,7 @@ impl Walk<'_> {
         spent
     }
 
-    fn stmt(&mut self, stmt: &Stmt, frame: &mut Frame) -> Spent {
+    fn stmt(&mut self, stmt: &Stmt, frame: &mut Frame<'_>) -> Spent {
         match stmt {
             Stmt::Assign { slot, value } => {
                 let length = length(value, frame);
@@ -192,7 +188,7 @@ impl Walk<'_> {
         }
     }
 
-    fn step(&mut self, step: &Step, frame: &mut Frame) -> Spent {
+    fn step(&mut self, step: &Step, frame: &mut Frame<'_>) -> Spent {
         let mut spent = self.action(&step.action, frame);
         let attempts = match &step.retry {
             Some(retry) => count(&retry.count, frame).plus(&Bound::exactly(1)),
@@ -223,7 +219,7 @@ impl Walk<'_> {
         spent
     }
 
-    fn action(&mut self, action: &Action, frame: &mut Frame) -> Spent {
+    fn action(&mut self, action: &Action, frame: &mut Frame<'_>) -> Spent {
         match action {
             Action::Tool { tool, args, .. } => {
                 args.iter().for_each(|arg| self.edge(arg));
@@ -276,7 +272,7 @@ impl Walk<'_> {
         }
     }
 
-    fn branch(&mut self, branch: &Branch, frame: &Frame) -> Spent {
+    fn branch(&mut self, branch: &Branch, frame: &Frame<'_>) -> Spent {
         let copies = branch.frame.copies.iter();
         let lengths = copies.filter_map(|(from, to)| Some((*to, frame.lengths.get(from)?.clone()))).collect();
         let mut inner = Frame { names: frame.names.captured(&branch.frame), lengths };
@@ -284,7 +280,7 @@ impl Walk<'_> {
     }
 
     /// A call of a flow: what it spends in terms of what it is given.
-    fn called(&self, at: u32, args: &[Option<Expr>], frame: &Frame) -> Spent {
+    fn called(&self, at: u32, args: &[Option<Expr>], frame: &Frame<'_>) -> Spent {
         let (Some(flow), Some(known)) = (self.program.flows.get(at as usize), self.known.get(&at)) else {
             return Spent::default();
         };
@@ -339,13 +335,13 @@ impl Walk<'_> {
 }
 
 /// The lengths that an iteration of `parallel for` sees.
-fn captured(frame: &Frame, form: &crate::program::ParallelFor) -> FxHashMap<Slot, Bound> {
+fn captured(frame: &Frame<'_>, form: &crate::program::ParallelFor) -> FxHashMap<Slot, Bound> {
     let copies = form.frame.copies.iter();
     copies.filter_map(|(from, to)| Some((*to, frame.lengths.get(from)?.clone()))).collect()
 }
 
 /// How long a list is at most.
-fn length(list: &Expr, frame: &Frame) -> Bound {
+fn length(list: &Expr, frame: &Frame<'_>) -> Bound {
     match list {
         Expr::Const(constant) => match &constant.0 {
             Value::List(items) => Bound::exactly(items.len() as u64),
@@ -373,7 +369,7 @@ fn length(list: &Expr, frame: &Frame) -> Bound {
 }
 
 /// The smaller of what an argument says and of how many there were.
-fn up_to(most: &Expr, had: Bound, frame: &Frame) -> Bound {
+fn up_to(most: &Expr, had: Bound, frame: &Frame<'_>) -> Bound {
     if matches!(most, Expr::Const(constant) if constant.0.as_int().is_none_or(|most| most < 0)) {
         return had;
     }
@@ -386,7 +382,7 @@ fn up_to(most: &Expr, had: Bound, frame: &Frame) -> Bound {
 }
 
 /// A number, where the text says it.
-fn count(number: &Expr, frame: &Frame) -> Bound {
+fn count(number: &Expr, frame: &Frame<'_>) -> Bound {
     match number {
         Expr::Const(constant) => match constant.0.as_int() {
             Some(n) => Bound::exactly(n.max(0) as u64),

@@ -64,7 +64,8 @@ impl Tool for System {
 }
 
 fn write_log(level: &str, message: &str, fields: Option<&Value>, context: ToolContext<'_>) {
-    let fields = fields.map(Value::to_json_text).unwrap_or_default();
+    let fields = fields.map(Value::to_json_text);
+    let fields = fields.as_deref().map(tracing::field::display);
     let (run, path) = (context.run, context.path);
     match level {
         "debug" => tracing::debug!(target: "flow", run, path, fields, "{message}"),

@@ -64,6 +64,24 @@ fn calls_are_counted() {
 }
 
 #[test]
+fn a_list_that_a_function_gives_goes_by_its_call() {
+    let plan = planned(
+        "
+        tool a.b() -> int
+        fn some(n: int, from: int = 1) -> list<int> = [1, 2, 3].take(n + from)
+        flow main(n: int) {
+            step x = for i in some(n) {
+                step y = a.b()
+                yield y + i
+            }
+            return x
+        }
+        ",
+    );
+    assert_eq!(plan.calls.to_string(), "some(n)");
+}
+
+#[test]
 fn attempts_are_counted() {
     let counted = |body: &str| bounds(body).1;
     assert_eq!(counted("step x = a.b() emit x"), "3");

@@ -7,6 +7,7 @@ mod plain;
 mod tests;
 mod tree;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use console::Term;
@@ -33,6 +34,18 @@ pub(super) struct Progress {
     shown: Shown,
 }
 
+/// The picture on the terminal, for who writes beside it.
+static SCREEN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Writes to standard error while the picture, if there is one, is out of the way.
+pub(super) fn beside<T>(write: impl FnOnce() -> T) -> T {
+    let screen = SCREEN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match screen {
+        Some(screen) => screen.suspend(write),
+        None => write(),
+    }
+}
+
 /// Where a run is shown.
 enum Shown {
     /// As a picture that is drawn anew.
@@ -50,10 +63,11 @@ impl Progress {
             (false, _) => Shown::Not,
             (true, false) => Shown::Lines,
             (true, true) => {
+                let style = ProgressStyle::with_template("{msg}").unwrap_or(ProgressStyle::default_bar());
                 let screen = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(30));
-                Shown::Live(
-                    screen.with_style(ProgressStyle::with_template("{msg}").unwrap_or(ProgressStyle::default_bar())),
-                )
+                let screen = screen.with_style(style);
+                *SCREEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(screen.clone());
+                Shown::Live(screen)
             }
         };
         let mut planned = Vec::new();
@@ -124,6 +138,7 @@ impl Progress {
     /// Takes the picture away.
     pub(super) fn clear(&self) {
         if let Shown::Live(screen) = &self.shown {
+            *SCREEN.lock().unwrap_or_else(PoisonError::into_inner) = None;
             screen.finish_and_clear();
         }
     }

@@ -9,8 +9,9 @@ use crate::run::{Event, EventKind};
 /// The line that an event is worth, if it is worth one. The tree has taken the event already.
 pub(super) fn line(event: &Event, tree: &Tree) -> Option<String> {
     let took = |millis: &u64| brief(Duration::from_millis(*millis));
+    // A step without a title goes by its name, with which its path ends.
     let named = |path: &str| match tree.label(path) {
-        Some(label) if label != path => format!("{path} ({label})"),
+        Some(label) if !path.ends_with(label) => format!("{path} ({label})"),
         _ => path.to_owned(),
     };
     Some(match &event.kind {

@@ -2,6 +2,7 @@
 
 mod basics;
 mod check;
+mod log;
 mod rest;
 mod run;
 #[cfg(target_os = "linux")]
@@ -51,7 +52,7 @@ impl Bench {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flowc"));
         command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
-        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "RUST_LOG"] {
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "FLOW_LOG"] {
             command.env_remove(name);
         }
         command

@@ -82,6 +82,8 @@ fn peak(folder: &std::path::Path, tool: &str) -> (u64, String) {
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_flowc"))
         .args(["tools", "call", tool])
         .current_dir(folder)
+        // The server is libtest, which talks besides; the log would tell of it.
+        .env("FLOW_LOG", "off")
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

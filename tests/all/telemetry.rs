@@ -1,0 +1,265 @@
+//! What operators see of runs: the figures of real runs, the alerts over them, and traces as a collector receives them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use flowc::run::{Engine, Run, ToolError, Usage, tool_in_context};
+use flowc::source::SourceFile;
+use flowc::telemetry::{Metrics, Traces};
+use flowc::tools::human;
+use flowc::value::{ErrorKind, Value};
+use futures::StreamExt;
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Fetch {
+    page: String,
+}
+
+/// `site.fetch` takes a second and spends tokens; of the page `flaky` it fails once, of `gone` always.
+fn engine() -> Engine {
+    let fetch = tool_in_context("site.fetch", "Fetches.", |args: Fetch, context| {
+        Box::pin(async move {
+            context.report.usage(Usage { input_tokens: 100, output_tokens: 10, usd: 0.25 });
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            match args.page.as_str() {
+                "gone" => Err(ToolError::new(ErrorKind::Tool, "there is no such page")),
+                "flaky" if context.attempt == 1 => Err(ToolError::new(ErrorKind::Network, "the line broke")),
+                page => Ok(page.to_owned()),
+            }
+        })
+    });
+    Engine::builder().tool(fetch.read_only()).tools(human::tools()).build().unwrap()
+}
+
+fn start(engine: &Engine, body: &str) -> Run {
+    let flow = format!("flow it() {{ {body} }}");
+    let program = engine.compile(SourceFile::new("it.flow", flow)).unwrap_or_else(|wrong| panic!("{wrong}"));
+    engine.start(&program, "it", Value::map([])).unwrap()
+}
+
+/// All events of runs as they come.
+async fn observed(runs: &[Run], mut observe: impl FnMut(&str, &flowc::run::Event)) {
+    for run in runs {
+        let mut events = run.events();
+        while let Some(event) = events.next().await {
+            observe(run.id(), &event);
+        }
+    }
+}
+
+const GOOD: &str = r#"step pages = parallel for page in ["a", "flaky"] { yield step site.fetch(page) retry 2 }"#;
+const BAD: &str = r#"step site.fetch("gone")"#;
+
+#[tokio::test(start_paused = true)]
+async fn figures_tell_what_runs_did() {
+    let engine = engine();
+    let metrics = Metrics::new();
+    let runs = [start(&engine, GOOD), start(&engine, BAD)];
+    observed(&runs, |run, event| metrics.observe(run, "it", event)).await;
+    metrics.commit(Duration::from_micros(300));
+    metrics.database_error();
+    metrics.parked("it");
+    let page = metrics.render();
+    for line in [
+        r#"flow_runs_started_total{flow="it"} 2"#,
+        r#"flow_runs_total{flow="it",status="completed"} 1"#,
+        r#"flow_runs_total{flow="it",status="failed"} 1"#,
+        r#"flow_runs_running{flow="it"} 0"#,
+        r#"flow_steps_total{flow="it",tool="site.fetch",status="completed"} 2"#,
+        r#"flow_steps_total{flow="it",tool="site.fetch",status="failed"} 1"#,
+        r#"flow_steps_total{flow="it",tool="",status="completed"} 1"#,
+        r#"flow_step_retries_total{flow="it",tool="site.fetch"} 1"#,
+        r#"flow_step_duration_seconds_bucket{le="1.0",tool="site.fetch"} 2"#,
+        r#"flow_step_duration_seconds_count{tool="site.fetch"} 3"#,
+        r#"flow_run_duration_seconds_count{flow="it"} 2"#,
+        r#"flow_tokens_total{flow="it",direction="input"} 400"#,
+        r#"flow_cost_usd_total{flow="it"} 1.0"#,
+        r#"flow_runs_parked_total{flow="it"} 1"#,
+        "flow_database_errors_total 1",
+        r#"flow_journal_commit_duration_seconds_bucket{le="0.0005"} 1"#,
+    ] {
+        assert!(page.lines().any(|found| found == line), "expected {line} in\n{page}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn gauges_go_up_and_down_with_what_waits_and_runs() {
+    let engine = engine();
+    let metrics = Metrics::new();
+    let run = start(&engine, r#"step human.approve("Go on?")"#);
+    let mut events = run.events();
+    let gauge = |name: &str| {
+        let start = format!("{name}{{flow=\"it\"}} ");
+        metrics.render().lines().find_map(|line| line.strip_prefix(&start)?.parse::<i64>().ok())
+    };
+    let mut seen = Vec::new();
+    while let Some(event) = events.next().await {
+        metrics.observe(run.id(), "it", &event);
+        seen.push((event.kind.name(), gauge("flow_runs_running"), gauge("flow_steps_waiting")));
+        if event.kind.name() == "run.waiting" {
+            run.answer(event.kind.path().unwrap(), true).unwrap();
+        }
+    }
+    assert!(seen.contains(&("run.waiting", Some(1), Some(1))), "{seen:?}");
+    assert_eq!(seen.last(), Some(&("run.completed", Some(0), Some(0))), "{seen:?}");
+
+    let left = start(&engine, r#"step human.approve("Go on?")"#);
+    let waits = left.events().take_while(|event| std::future::ready(event.kind.name() != "run.waiting"));
+    waits.collect::<Vec<_>>().await;
+    left.recorded().iter().for_each(|event| metrics.observe(left.id(), "it", event));
+    assert_eq!((gauge("flow_runs_running"), gauge("flow_steps_waiting")), (Some(1), Some(1)));
+    metrics.released(left.id(), "it");
+    assert_eq!((gauge("flow_runs_running"), gauge("flow_steps_waiting")), (Some(0), Some(0)));
+}
+
+/// The families of a page, with the suffixes that their samples have.
+fn samples(page: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for line in page.lines() {
+        let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) else { continue };
+        let suffixes: &[&str] = match kind {
+            "counter" => &["_total"],
+            "histogram" => &["_sum", "_count", "_bucket"],
+            _ => &[""],
+        };
+        names.extend(suffixes.iter().map(|suffix| format!("{name}{suffix}")));
+    }
+    names
+}
+
+#[tokio::test(start_paused = true)]
+async fn alerts_ask_for_figures_that_there_are() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations/alerts.yml");
+    let text = std::fs::read_to_string(file).unwrap();
+    // A figure shows once there is something to tell.
+    let metrics = Metrics::new();
+    observed(&[start(&engine(), GOOD)], |run, event| metrics.observe(run, "it", event)).await;
+    metrics.parked("it");
+    let known = samples(&metrics.render());
+    let named: BTreeSet<String> =
+        regex::Regex::new(r"\bflow_\w+").unwrap().find_iter(&text).map(|name| name.as_str().to_owned()).collect();
+    assert!(named.len() >= 7, "{named:?}");
+    let unknown: Vec<_> = named.difference(&known).collect();
+    assert!(unknown.is_empty(), "{unknown:?} of {known:?}");
+    assert_eq!(text.matches("- alert:").count(), 5);
+    // Where Prometheus is installed, it has the last word on the file.
+    match std::process::Command::new("promtool").args(["check", "rules", file]).output() {
+        Ok(said) => assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr)),
+        Err(why) => eprintln!("promtool is not asked: {why}"),
+    }
+}
+
+/// A span as a collector receives it.
+#[derive(Debug)]
+struct Span {
+    name: String,
+    trace: Vec<u8>,
+    id: Vec<u8>,
+    parent: Vec<u8>,
+    nanos: u64,
+    /// 2 is an error.
+    status: u64,
+    events: usize,
+    attributes: BTreeSet<String>,
+}
+
+/// The fields of a protobuf message: each number with its bytes, or with its whole number as eight of them.
+fn fields(mut bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
+    fn varint(bytes: &mut &[u8]) -> u64 {
+        let mut value = 0;
+        for at in 0.. {
+            let (byte, rest) = bytes.split_first().unwrap();
+            *bytes = rest;
+            value |= u64::from(byte & 0x7f) << (7 * at);
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        value
+    }
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let tag = varint(&mut bytes);
+        let value = match tag & 7 {
+            0 => varint(&mut bytes).to_le_bytes().to_vec(),
+            kind => {
+                let length = match kind {
+                    1 => 8,
+                    5 => 4,
+                    _ => varint(&mut bytes) as usize,
+                };
+                let (value, rest) = bytes.split_at(length);
+                bytes = rest;
+                value.to_vec()
+            }
+        };
+        found.push((tag >> 3, value));
+    }
+    found
+}
+
+fn inside(message: &[u8], field: u64) -> Vec<Vec<u8>> {
+    fields(message).into_iter().filter(|(number, _)| *number == field).map(|(_, value)| value).collect()
+}
+
+fn one(message: &[u8], field: u64) -> Vec<u8> {
+    inside(message, field).pop().unwrap_or_default()
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    let mut eight = [0; 8];
+    eight[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(eight)
+}
+
+/// The spans of an `ExportTraceServiceRequest`, by their names.
+fn spans(request: &[u8]) -> BTreeMap<String, Span> {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let scopes = inside(request, 1).into_iter().flat_map(|resource| inside(&resource, 2));
+    let all = scopes.flat_map(|scope| inside(&scope, 2)).map(|span| Span {
+        name: text(one(&span, 5)),
+        trace: one(&span, 1),
+        id: one(&span, 2),
+        parent: one(&span, 4),
+        nanos: number(&one(&span, 8)) - number(&one(&span, 7)),
+        status: number(&one(&one(&span, 15), 3)),
+        events: inside(&span, 11).len(),
+        attributes: inside(&span, 9).iter().map(|pair| text(one(pair, 1))).collect(),
+    });
+    all.map(|span| (span.name.clone(), span)).collect()
+}
+
+/// A collector that keeps what is posted to `/v1/traces`.
+async fn collector() -> (String, tokio::sync::mpsc::UnboundedReceiver<Vec<u8>>) {
+    let (sender, received) = tokio::sync::mpsc::unbounded_channel();
+    let take = move |body: axum::body::Bytes| {
+        let sender = sender.clone();
+        async move { drop(sender.send(body.to_vec())) }
+    };
+    let app = axum::Router::new().route("/v1/traces", axum::routing::post(take));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (format!("http://{address}/v1/traces"), received)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collector_receives_a_run_as_one_trace() {
+    let (endpoint, mut received) = collector().await;
+    let traces = Arc::new(Traces::to(&endpoint).unwrap());
+    let runs = [start(&engine(), &format!("{GOOD} {BAD}"))];
+    observed(&runs, |run, event| traces.observe(run, "it", event)).await;
+    let ending = Arc::clone(&traces);
+    tokio::task::spawn_blocking(move || ending.shutdown()).await.unwrap();
+    let spans = spans(&received.recv().await.expect("a request"));
+
+    let (run, pages, page, bad) =
+        (&spans["run it"], &spans["pages"], &spans["pages[].site.fetch@1"], &spans["site.fetch@1"]);
+    assert!(spans.values().all(|span| span.trace == run.trace && span.trace.len() == 16), "{spans:?}");
+    assert_eq!((run.parent.len(), &pages.parent, &page.parent, &bad.parent), (0, &run.id, &pages.id, &run.id));
+    assert_eq!((run.status, pages.status, page.status, bad.status), (2, 0, 0, 2));
+    assert!(run.nanos >= pages.nanos + bad.nanos && page.nanos >= 1_000_000_000, "{spans:?}");
+    assert!(page.attributes.contains("gen_ai.tool.name") && page.attributes.contains("gen_ai.usage.input_tokens"));
+    assert!(bad.attributes.contains("error.type") && bad.events >= 1);
+}
