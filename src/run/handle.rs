@@ -32,10 +32,17 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     /// Wakes the run.
     pub(crate) waker: AtomicWaker,
-    /// That it shall be cancelled, and the number of the message that says so.
-    asked: OnceLock<Option<u64>>,
+    /// That it shall be cancelled.
+    asked: OnceLock<Cancel>,
     /// The numbers of the messages that it was given.
     messages: Mutex<FxHashSet<u64>>,
+}
+
+/// That a run shall be cancelled.
+#[derive(Clone, Copy)]
+pub(crate) struct Cancel {
+    /// The number of the message that says so.
+    pub(crate) message: Option<u64>,
 }
 
 impl Run {
@@ -155,12 +162,12 @@ impl Shared {
 
     /// Has the run cancel itself.
     pub(crate) fn ask_to_cancel(&self, message: Option<u64>) {
-        let _ = self.asked.set(message);
+        let _ = self.asked.set(Cancel { message });
         self.waker.wake();
     }
 
-    /// Whether the run shall be cancelled, and the number of the message that says so.
-    pub(crate) fn asked_to_cancel(&self) -> Option<Option<u64>> {
+    /// Whether the run shall be cancelled.
+    pub(crate) fn asked_to_cancel(&self) -> Option<Cancel> {
         self.asked.get().copied()
     }
 

@@ -84,6 +84,7 @@ impl Engine {
         if let Some(store) = self.shared.store.clone() {
             self.shared.keeping.on.store(what.others, Ordering::Relaxed);
             let (engine, stopped) = (self.clone(), stop.clone());
+            #[expect(clippy::disallowed_methods, reason = "the guard that is returned ends it")]
             tokio::spawn(async move {
                 stopped.run_until_cancelled(engine.keep_on(&*store, what)).await;
                 engine.shared.keeping.on.store(false, Ordering::Relaxed);

@@ -18,7 +18,7 @@ use crate::run::clock::Woken;
 use crate::run::engine;
 use crate::run::event::{Event, EventKind, RunError};
 use crate::run::exec::{Halt, Machine, Stop, millis_between, panic_text, run_flow};
-use crate::run::handle;
+use crate::run::handle::{self, Cancel};
 use crate::run::input::Arguments;
 use crate::run::journal::{JournalError, Rest};
 use crate::run::replay::{Next, Replay};
@@ -195,8 +195,8 @@ async fn drive<F: Future>(machine: &Machine<'_>, body: F) -> Option<F::Output> {
             return Poll::Ready(Some(output));
         }
         write(machine, &mut writing, cx);
-        if let Some(until) = machine.may_leave() {
-            machine.halt(Halt::Rest(until));
+        if machine.may_leave() {
+            machine.halt(Halt::Rest(machine.rests.until()));
         }
         if machine.halt.get().is_some() { Poll::Ready(None) } else { Poll::Pending }
     })
@@ -271,7 +271,7 @@ fn write<'m>(machine: &'m Machine<'_>, writing: &mut Option<BoxFuture<'m, ()>>, 
 impl Machine<'_> {
     /// Cancels the run where somebody has asked for it, and it is past what is recorded.
     fn heed(&self) {
-        if let Some(message) = self.run.asked_to_cancel()
+        if let Some(Cancel { message }) = self.run.asked_to_cancel()
             && self.live().is_ok()
             && !self.run.cancel.is_cancelled()
             && self.run.log.begun()
@@ -281,13 +281,13 @@ impl Machine<'_> {
         }
     }
 
-    /// Where the run only waits, and nobody looks: until when it need not be in memory.
-    fn may_leave(&self) -> Option<Option<Timestamp>> {
-        if self.durable.is_none() || self.live().is_err() || !self.engine.keeping.is_on() {
-            return None;
+    /// Whether the run only waits, for longer than a moment, and nobody looks: it need not be in memory.
+    fn may_leave(&self) -> bool {
+        if self.durable.is_none() || self.live().is_err() || !self.engine.keeping.is_on() || !self.rests.all_rest() {
+            return false;
         }
-        let until = self.rests.all_rest()?;
-        let soon = until.is_some_and(|until| until.duration_since(self.now()) < SHORT.try_into().unwrap_or_default());
-        (!soon && self.engine.keeping.forget(&self.run.id)).then_some(until)
+        let short = jiff::SignedDuration::try_from(SHORT).unwrap_or_default();
+        let soon = self.rests.until().is_some_and(|until| until.duration_since(self.now()) < short);
+        !soon && self.engine.keeping.forget(&self.run.id)
     }
 }

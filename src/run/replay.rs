@@ -40,6 +40,9 @@ pub(crate) struct Replay {
     state: Mutex<State>,
 }
 
+/// The turn after all that is recorded, and before what is overdue.
+const LAST: u64 = u64::MAX - 1;
+
 /// The events of a path: of a step, or of one of its attempts.
 #[derive(Default)]
 struct Known {
@@ -61,6 +64,8 @@ struct Known {
 #[derive(Default)]
 struct State {
     turns: BTreeMap<(u64, u64), Turn>,
+    /// The number of the turn that came last.
+    now: u64,
     made: u64,
     waiting: Vec<Waker>,
 }
@@ -273,6 +278,28 @@ impl Replay {
         from.take_while(move |(path, _)| path.starts_with(prefix))
     }
 
+    /// The number of the next event of a strand that is cancelled where it stands: at a step of this path, in a block
+    /// of that one, which is `shared` with other strands where it is the branch of a block. That of the last turn of all
+    /// where none is recorded: what it does now comes after all that is.
+    pub(crate) fn next_event(&self, step: &str, block: &str, shared: bool) -> u64 {
+        let now = self.lock().now;
+        let ends = |path: &str| {
+            let ends = self.known.get(path).into_iter().flat_map(Known::ends);
+            ends.filter(|number| *number > now).min()
+        };
+        let within = || {
+            let numbers = self.under(block).flat_map(|(_, known)| known.numbers());
+            numbers.filter(|number| *number > now).min()
+        };
+        let mut next = ends(step).or_else(|| if shared { None } else { within() });
+        let mut around = block.trim_end_matches(['.', '/']);
+        while next.is_none() && !around.is_empty() {
+            next = ends(around);
+            around = around.rfind(['.', '/', '[', '~', '#']).and_then(|at| around.get(..at)).unwrap_or_default();
+        }
+        next.unwrap_or(LAST)
+    }
+
     /// Waits at the gate.
     pub(crate) fn opened(&self) -> impl Future<Output = ()> + use<'_> {
         poll_fn(|cx| {
@@ -329,7 +356,10 @@ impl Replay {
     /// All turns are over, and something that is recorded was not met again.
     pub(crate) fn advance(&self) -> Result<Next, Box<RunError>> {
         let mut state = self.lock();
-        let turn = state.turns.pop_first().map(|(_, turn)| turn);
+        let turn = state.turns.pop_first().map(|((number, _), turn)| {
+            state.now = number;
+            turn
+        });
         drop(state);
         match turn {
             Some(Turn::Strand(granted, waker)) => {
@@ -374,6 +404,16 @@ impl Replay {
 }
 
 impl Known {
+    /// The numbers of all its events.
+    fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.started.iter().map(|event| event.number).chain(self.ends())
+    }
+
+    /// The numbers of the events that end an attempt or the step.
+    fn ends(&self) -> impl Iterator<Item = u64> {
+        [&self.retrying, &self.acted, &self.ended].into_iter().flatten().map(|event| event.number)
+    }
+
     fn slot(&mut self, kind: &EventKind) -> Option<&mut Option<Arc<Event>>> {
         Some(match kind {
             EventKind::StepStarted { .. } => &mut self.started,

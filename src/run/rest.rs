@@ -42,13 +42,14 @@ impl Rests {
         self.lock().due(self, Some(until))
     }
 
-    /// Where all that is under way waits: until when, where something happens by itself.
-    pub(crate) fn all_rest(&self) -> Option<Option<Timestamp>> {
-        if self.busy.load(Ordering::Relaxed) > 0 {
-            return None;
-        }
-        let state = self.lock();
-        (state.resting > 0).then(|| state.due.first().map(|(at, _)| *at))
+    /// Whether something is under way, and all of it only waits.
+    pub(crate) fn all_rest(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) == 0 && self.lock().resting > 0
+    }
+
+    /// When something happens by itself.
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        self.lock().due.first().map(|(at, _)| *at)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

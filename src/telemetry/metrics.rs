@@ -156,11 +156,11 @@ impl Metrics {
             EventKind::StepStarted { path, action, attempt, .. } if is_tool(action) => {
                 open.tools.insert(without_attempt(path, *attempt).into(), action.clone());
             }
-            EventKind::StepRetrying { path, attempt, usage, .. } => {
+            // What an attempt spent is in the step's sum.
+            EventKind::StepRetrying { path, attempt, .. } => {
                 let tool =
                     open.tools.get(without_attempt(path, *attempt)).map_or_else(String::new, ToString::to_string);
                 self.retries.get_or_create(&ToolLabels { flow: flow.into(), tool }).inc();
-                self.spent(flow, usage.as_deref());
             }
             EventKind::StepCompleted { path, duration_ms, usage, .. } => {
                 self.step(flow, path, "completed", Some(*duration_ms), open);

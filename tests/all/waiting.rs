@@ -70,7 +70,7 @@ async fn an_answer_has_all_the_time_it_takes_and_fits() {
     assert_eq!(run.value().await.unwrap(), Value::from("2 red"));
     assert_eq!(run.answer("sure", true), Err(AnswerError::Ended));
     let kinds: Vec<_> = run.recorded().iter().map(|event| event.kind.name()).collect();
-    let step = ["step.started", "run.waiting", "step.completed"];
+    let step = ["step.started", "run.waiting", "run.received", "step.completed"];
     assert_eq!(kinds, [&["run.started"][..], &step, &step, &["run.completed"]].concat());
 }
 

@@ -103,6 +103,8 @@ pub(crate) struct Strand<'m> {
     emits: u32,
     /// How many flows called flows to get here.
     depth: u32,
+    /// How long the path of the block is of which it is a branch.
+    shared: u32,
 }
 
 /// How a block that did not fail ended.
@@ -218,6 +220,7 @@ impl<'m> Machine<'m> {
             account: None,
             emits: 0,
             depth: 0,
+            shared: u32::MAX,
         }
     }
 
@@ -271,7 +274,7 @@ impl<'m> Machine<'m> {
             Ok(()) => self.run.log.show(last),
             Err(why) => {
                 self.halt(Halt::Journal(why));
-                pending().await
+                pending::<()>().await;
             }
         }
     }
@@ -314,6 +317,7 @@ impl<'m> Strand<'m> {
             account: self.account.clone(),
             emits: 0,
             depth: self.depth,
+            shared: u32::try_from(self.path.len()).unwrap_or(u32::MAX),
         }
     }
 

@@ -22,18 +22,21 @@ use crate::value::{ErrorKind, Value};
 pub(super) fn reach<'s>(strand: &'s Strand<'_>, path: &'s str) -> BoxFuture<'s, Result<(), Stop>> {
     Box::pin(async move {
         match strand.machine.live() {
-            Err(replay) if replay.is_new(path) => gate(strand, replay).await,
+            Err(replay) if replay.is_new(path) => gate(strand, replay, path).await,
             _ => Ok(()),
         }
     })
 }
 
 /// Waits at the gate.
-async fn gate(strand: &Strand<'_>, replay: &Replay) -> Result<(), Stop> {
+async fn gate(strand: &Strand<'_>, replay: &Replay, step: &str) -> Result<(), Stop> {
     match bounded(&strand.scope, &*strand.machine.engine.clock, None, replay.opened()).await {
         // Others went through the same gate, and may have decided on this one.
         Ended::Done(()) | Ended::TimedOut if !strand.scope.is_cancelled() => Ok(()),
-        _ => Err(Stop::Cancelled),
+        _ => {
+            replay.turn(replay.next_event(step, &strand.path, strand.shares())).await;
+            Err(Stop::Cancelled)
+        }
     }
 }
 
@@ -48,7 +51,7 @@ pub(super) fn called<'s, 'm: 's>(
         let Err(replay) = strand.machine.live() else { return None };
         match replay.outcome(&job.path, label) {
             Some(Outcome::Cancelled(event)) => {
-                let cancelled = gate(strand, replay).await;
+                let cancelled = gate(strand, replay, &job.path).await;
                 replay.turn(event.number).await;
                 Some(cancelled.and(Err(Stop::Cancelled)))
             }
@@ -62,7 +65,7 @@ pub(super) fn called<'s, 'm: 's>(
                 settle(strand, job, tally, &event.kind);
                 Some(Err(Stop::Failed(Failure::of(error.clone()))))
             }
-            None => match gate(strand, replay).await {
+            None => match gate(strand, replay, &job.path).await {
                 Err(stop) => Some(Err(stop)),
                 Ok(()) if repeatable(strand.machine, job) => None,
                 Ok(()) => Some(Err(interrupted(strand.machine, job, tally.attempts))),
@@ -84,7 +87,7 @@ pub(super) fn as_recorded<'s, 'm: 's>(
         match replay.outcome(&job.path, label) {
             Some(Outcome::Cancelled(event)) => {
                 if !matches!(ended, Err(Stop::Cancelled)) {
-                    gate(strand, replay).await?;
+                    gate(strand, replay, &job.path).await?;
                 }
                 replay.turn(event.number).await;
                 Err(Stop::Cancelled)
@@ -167,7 +170,12 @@ fn interrupted(machine: &Machine<'_>, job: &Job<'_>, attempts: u32) -> Stop {
 }
 
 /// Sleeps between two attempts: not at all where the next has begun, and not longer than is left.
-pub(super) async fn between_attempts(strand: &Strand<'_>, after: Option<After>, wait: Duration) -> Result<(), Stop> {
+pub(super) async fn between_attempts(
+    strand: &Strand<'_>,
+    step: &str,
+    after: Option<After>,
+    wait: Duration,
+) -> Result<(), Stop> {
     let Err(replay) = strand.machine.live() else { return pause(strand, wait).await };
     let due = match after {
         Some(After::Began(number)) => {
@@ -177,7 +185,7 @@ pub(super) async fn between_attempts(strand: &Strand<'_>, after: Option<After>, 
         Some(After::Due(due)) => Some(due),
         Some(After::End) | None => None,
     };
-    gate(strand, replay).await?;
+    gate(strand, replay, step).await?;
     pause(strand, due.map_or(wait, |due| left(strand.machine.now(), due))).await
 }
 
@@ -191,7 +199,7 @@ pub(super) async fn between_rounds(strand: &Strand<'_>, base: &str, round: u64, 
             return Ok(());
         }
     };
-    gate(strand, replay).await?;
+    gate(strand, replay, base).await?;
     let gone = last.map_or(Duration::ZERO, |last| left(last, strand.machine.now()));
     pause(strand, wait.saturating_sub(gone)).await
 }
@@ -224,6 +232,13 @@ pub(super) async fn limited<F: Future>(
 /// From one moment to a later one.
 pub(super) fn left(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
+}
+
+impl Strand<'_> {
+    /// Whether the block that it stands in has other strands: it is a branch of it.
+    fn shares(&self) -> bool {
+        self.path.len() == self.shared as usize
+    }
 }
 
 impl Machine<'_> {

@@ -98,7 +98,7 @@ pub(super) fn attempts<'m>(
                 wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
                 usage: (tally.last != Usage::default()).then(|| Box::new(tally.last)),
             });
-            if let Err(stop) = between_attempts(strand, after, wait).await {
+            if let Err(stop) = between_attempts(strand, &job.path, after, wait).await {
                 let ended = if machine.live().is_ok() { Err(stop) } else { cut(strand, job, stop).await };
                 return (ended, tally);
             }

@@ -26,8 +26,10 @@ struct State {
     shown: usize,
     /// The last event is there.
     full: bool,
-    /// The run has ended; or stopped where it stands, for this reason.
-    ended: Option<Option<RunError>>,
+    /// Nothing more comes.
+    ended: bool,
+    /// Why the run stopped where it stands.
+    stopped: Option<RunError>,
     /// Who waits for the next event.
     readers: Vec<Waker>,
     /// Who waits for the end.
@@ -103,7 +105,8 @@ impl Log {
         if stopped.is_none() {
             state.shown = state.events.len();
         }
-        state.ended = Some(stopped);
+        state.ended = true;
+        state.stopped = stopped;
         let readers = std::mem::take(&mut state.readers);
         let waiters = std::mem::take(&mut state.waiters);
         drop(state);
@@ -126,7 +129,7 @@ impl Log {
         if let Some(event) = state.events.get(index).filter(|_| index < state.shown) {
             return Poll::Ready(Some(Arc::clone(event)));
         }
-        if state.ended.is_some() {
+        if state.ended {
             return Poll::Ready(None);
         }
         remember(&mut state.readers, cx.waker());
@@ -136,9 +139,9 @@ impl Log {
     /// The event that ended the run; or why it stopped where it stands.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<Arc<Event>, RunError>> {
         let mut state = self.lock();
-        match (&state.ended, state.events.last()) {
-            (Some(Some(stopped)), _) => Poll::Ready(Err(stopped.clone())),
-            (Some(None), Some(last)) => Poll::Ready(Ok(Arc::clone(last))),
+        match (&state.stopped, state.events.last()) {
+            (Some(stopped), _) => Poll::Ready(Err(stopped.clone())),
+            (None, Some(last)) if state.ended => Poll::Ready(Ok(Arc::clone(last))),
             _ => {
                 remember(&mut state.waiters, cx.waker());
                 Poll::Pending
@@ -148,7 +151,7 @@ impl Log {
 
     /// Whether the run has ended, or stopped.
     pub(crate) fn ended(&self) -> bool {
-        self.lock().ended.is_some()
+        self.lock().ended
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -66,7 +66,7 @@ impl RunStatus {
     /// The status that an event gives its run, where it gives one.
     pub fn after(event: &EventKind) -> Option<Self> {
         match event {
-            EventKind::RunStarted { .. } | EventKind::RunResumed { .. } => Some(RunStatus::Running),
+            EventKind::RunStarted { .. } | EventKind::RunResumed => Some(RunStatus::Running),
             EventKind::RunCompleted { .. } => Some(RunStatus::Completed),
             EventKind::RunFailed { .. } => Some(RunStatus::Failed),
             EventKind::RunCancelled { .. } => Some(RunStatus::Cancelled),

@@ -9,11 +9,12 @@ use futures::future::{BoxFuture, pending};
 use tokio::sync::Notify;
 
 use crate::program::{Program, Stmt};
+use crate::run::clock::Jitter;
 use crate::run::exec::tests::build::*;
 use crate::run::exec::tests::cancel::{Mix, next, tangle};
-use crate::run::journal::{Journal, JournalError, Lease, Opening, Rest};
+use crate::run::journal::{Journal, JournalError, Labels, Lease, Opening, Rest};
 use crate::run::replay::Outcome;
-use crate::run::{Engine, Event, EventKind, MemoryJournal, RunStatus, RunStore, TokioClock};
+use crate::run::{Clock, Engine, Event, EventKind, MemoryJournal, RunStore, TokioClock};
 use crate::types::Text;
 use crate::value::Value;
 
@@ -69,6 +70,23 @@ impl Journal for Arc<Mortal> {
     }
 }
 
+/// A clock that is the same every time.
+struct Steady(TokioClock, Jitter);
+
+impl Clock for Steady {
+    fn now(&self) -> jiff::Timestamp {
+        self.0.now()
+    }
+
+    fn sleep(&self, how_long: Duration) -> BoxFuture<'static, ()> {
+        self.0.sleep(how_long)
+    }
+
+    fn jitter(&self) -> f64 {
+        self.1.next()
+    }
+}
+
 /// What a run that died and lived again came to, over all its lives.
 struct Lives {
     events: Vec<Arc<Event>>,
@@ -77,9 +95,14 @@ struct Lives {
 }
 
 /// Lives until the run has ended; `fate` says after how many writes each life dies, and whether the last gets through.
-async fn lives(program: &Arc<Program>, flaky: u32, mut fate: impl FnMut() -> Option<(usize, bool)>) -> Lives {
+async fn lives(
+    seed: u64,
+    program: &Arc<Program>,
+    flaky: u32,
+    mut fate: impl FnMut() -> Option<(usize, bool)>,
+) -> Lives {
     let first = MemoryJournal::durable();
-    let clock = Arc::new(TokioClock::default());
+    let clock = Arc::new(Steady(TokioClock::default(), Jitter::new(1)));
     let world = Arc::new(World::default());
     world.flaky.store(flaky, Ordering::SeqCst);
     let mut id: Option<Text> = None;
@@ -120,7 +143,7 @@ async fn lives(program: &Arc<Program>, flaky: u32, mut fate: impl FnMut() -> Opt
             let summary = first.load(run.id()).await.unwrap().summary;
             assert!(
                 summary.status.ended(),
-                "{:?} {deaths} {ended:?} {:?}",
+                "seed {seed}: {:?} {deaths} {ended:?} {:#?}",
                 summary.status,
                 first.recorded(run.id()).iter().map(|e| tell(&e.kind)).collect::<Vec<_>>()
             );
@@ -176,7 +199,14 @@ fn came_to(events: &[Arc<Event>]) -> BTreeSet<String> {
     told.collect()
 }
 
+/// The first seed: to look at one that failed.
+#[expect(clippy::disallowed_methods, reason = "a test's own knob")]
+fn first_seed() -> u64 {
+    std::env::var("FLOW_CRASH_FROM").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0)
+}
+
 /// How many seeds: more where `FLOW_CRASH_SEEDS` says so.
+#[expect(clippy::disallowed_methods, reason = "a test's own knob")]
 fn seeds(few: u64) -> u64 {
     std::env::var("FLOW_CRASH_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(few)
 }
@@ -185,13 +215,13 @@ fn seeds(few: u64) -> u64 {
 fn a_run_that_dies_at_any_write_comes_to_the_same() {
     for seed in 0..seeds(25) {
         let (program, _) = random(seed, Mix::Timeless);
-        let whole = paused(lives(&program, 0, || None));
+        let whole = paused(lives(seed, &program, 0, || None));
         let wanted = came_to(&whole.events);
         let writes = whole.calls.len() + 2;
         for writes in 1..=writes {
             for through in [false, true] {
                 let mut fates = [Some((writes, through))].into_iter();
-                let died = paused(lives(&program, 0, || fates.next().flatten()));
+                let died = paused(lives(seed, &program, 0, || fates.next().flatten()));
                 assert_eq!(came_to(&died.events), wanted, "seed {seed}, dead at write {writes}, through: {through}");
                 check_events(&died.events);
             }
@@ -202,13 +232,14 @@ fn a_run_that_dies_at_any_write_comes_to_the_same() {
 #[test]
 fn a_run_that_dies_again_and_again_comes_to_an_end_that_fits() {
     let mut deaths = 0;
-    for seed in 0..seeds(300) {
+    for seed in first_seed()..seeds(300) {
         let (program, flaky) = random(seed, Mix::Everything);
         let mut state = seed + 1;
         let mut lives_left = 12;
-        let died = paused(lives(&program, flaky, || {
+        let died = paused(lives(seed, &program, flaky, || {
             lives_left -= 1;
-            (lives_left > 0).then(|| (1 + usize::try_from(next(&mut state) % 6).unwrap(), next(&mut state) % 2 == 0))
+            (lives_left > 0)
+                .then(|| (1 + usize::try_from(next(&mut state) % 6).unwrap(), next(&mut state).is_multiple_of(2)))
         }));
         deaths += died.deaths;
         check_events(&died.events);
@@ -227,7 +258,7 @@ async fn fits(program: &Arc<Program>, events: &[Arc<Event>], seed: u64) {
         program: Arc::clone(program),
         input: Value::Null,
         at: events[0].at,
-        labels: Default::default(),
+        labels: Labels::default(),
     };
     let lease = journal.open(Arc::new(opening));
     // Without its end, which it is to find again.
@@ -251,6 +282,4 @@ async fn fits(program: &Arc<Program>, events: &[Arc<Event>], seed: u64) {
     );
     assert_eq!(told.len(), events.len(), "seed {seed}: nothing new was recorded");
     assert!(world.calls.lock().unwrap().is_empty(), "seed {seed}: nothing was called again");
-    assert_eq!(engine.store().unwrap().load(run.id()).await.unwrap().summary.status.ended(), true);
-    let _ = RunStatus::ALL;
 }

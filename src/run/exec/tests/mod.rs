@@ -36,9 +36,9 @@ async fn futures_are_small() {
     let tool = size_of_val(&super::call::tool(&strand, &mut job, 0, (&label, machine.began), &mut tally));
     let sizes = [
         ("event", event, 168),
-        ("strand", strand_size, 80),
+        ("strand", strand_size, 88),
         ("block", block, 1040),
-        ("job with its attempts", attempts, 640),
+        ("job with its attempts", attempts, 704),
         ("tool call", tool, 448),
     ];
     for (what, size, most) in sizes {
