@@ -72,6 +72,8 @@ pub mod run;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod source;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod store;
 pub mod syntax;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 pub mod telemetry;

@@ -57,6 +57,9 @@ mod serving;
 #[cfg(feature = "project")]
 #[path = "all/settings.rs"]
 mod settings;
+#[cfg(feature = "sqlite")]
+#[path = "all/store/mod.rs"]
+mod store;
 #[path = "all/syntax.rs"]
 mod syntax;
 #[cfg(all(feature = "metrics", feature = "otel"))]

@@ -339,7 +339,8 @@ impl RunStore for MemoryJournal {
         self.ready(|state| {
             let events = state.runs.values().flat_map(|run| &run.events).filter(|event| event.at >= since);
             let usd = |event: &Arc<Event>| match &event.kind {
-                EventKind::StepCompleted { usage: Some(usage), .. } => Some(usage.usd),
+                EventKind::StepCompleted { usage: Some(usage), .. }
+                | EventKind::StepFailed { usage: Some(usage), .. } => Some(usage.usd),
                 _ => None,
             };
             Ok(events.filter_map(usd).sum())

@@ -1,0 +1,95 @@
+//! Opening a database: how it is to keep what it is given, and what tables it has.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+
+use crate::run::journal::JournalError;
+
+/// Each brings a database to the version of its place, from 1.
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+
+/// How long a writer of another process is waited for.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// How much of the log of what was written is kept before it is brought into the file: pages of 4 KiB.
+const LOG_PAGES: u32 = 4_000;
+
+/// Older ones can lose what was committed, where a checkpoint meets a writer: <https://www.sqlite.org/wal.html>.
+const OLDEST: i32 = 3_051_003;
+
+/// Opens a database to write to, and brings its tables up to date.
+pub(super) fn prepare(path: &Path) -> Result<Connection, JournalError> {
+    if rusqlite::version_number() < OLDEST {
+        let found = rusqlite::version();
+        return Err(JournalError::Broken(format!("SQLite {found} can lose what was written: 3.51.3 is needed")));
+    }
+    if let Some(folder) = path.parent() {
+        // Where it cannot be made, opening the file says so.
+        let _ = std::fs::create_dir_all(folder);
+    }
+    let mut db = writer(path).map_err(|why| broken(path, &why))?;
+    migrate(&mut db, path)?;
+    Ok(db)
+}
+
+/// Opens a database to write to.
+pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
+    let db = Connection::open(path)?;
+    db.busy_timeout(BUSY)?;
+    db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0)).and_then(|mode| {
+        if mode == "wal" { Ok(()) } else { Err(rusqlite::Error::InvalidParameterName(format!("no WAL but `{mode}`"))) }
+    })?;
+    db.pragma_update(None, "synchronous", "full")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    db.pragma_update(None, "cache_size", -32_768)?;
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(db)
+}
+
+/// Opens a database to read from.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(BUSY)?;
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(db)
+}
+
+fn migrate(db: &mut Connection, path: &Path) -> Result<(), JournalError> {
+    let fault = |why: rusqlite::Error| broken(path, &why);
+    let newest = MIGRATIONS.len();
+    if version(db).map_err(fault)? == newest {
+        return Ok(());
+    }
+    // Others that open it at the same time wait here.
+    let change = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+    let found = version(&change).map_err(fault)?;
+    if found > newest {
+        return Err(JournalError::Broken(format!(
+            "the database `{}` has version {found} and this flowc knows versions up to {newest}: it was written by a newer flowc, use that one",
+            path.display()
+        )));
+    }
+    for (at, migration) in MIGRATIONS.iter().enumerate().skip(found) {
+        change.execute_batch(migration).map_err(fault)?;
+        let applied = "INSERT INTO schema_version (version, applied_at) VALUES (?, strftime('%Y-%m-%dT%H:%M:%fZ'))";
+        change.execute(applied, [at as i64 + 1]).map_err(fault)?;
+    }
+    change.commit().map_err(fault)
+}
+
+fn version(db: &Connection) -> rusqlite::Result<usize> {
+    let known = "SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'";
+    if db.query_row(known, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(0);
+    }
+    let version: i64 = db.query_row("SELECT coalesce(max(version), 0) FROM schema_version", [], |row| row.get(0))?;
+    Ok(usize::try_from(version).unwrap_or(0))
+}
+
+/// What is wrong with a database.
+pub(super) fn broken(path: &Path, why: &rusqlite::Error) -> JournalError {
+    JournalError::Broken(format!("the database `{}` failed: {why}", path.display()))
+}

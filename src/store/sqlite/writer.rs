@@ -1,0 +1,471 @@
+//! The one that writes: a thread that owns the connection, takes all that is queued, and makes it durable at once.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use tokio::sync::oneshot;
+
+use crate::program::Program;
+use crate::run::event::Event;
+use crate::run::journal::{JournalError, Lease, Opening, RunStatus};
+use crate::store::filter;
+use crate::store::head::{Begun, Changes, Head, Step};
+use crate::store::owner::{Owner, Watch};
+use crate::store::queue::{Batch, Part, Queue};
+use crate::store::sqlite::schema;
+use crate::store::sqlite::{Trouble, read};
+use crate::store::text::{input, instant, json};
+use crate::types::Text;
+
+/// What else the writer is asked to do, within the transaction of a batch.
+pub(super) trait Command: Send {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Where the database fails; what it cannot do otherwise is part of the answer.
+    fn run(&mut self, writer: &mut Writer, db: &Connection) -> rusqlite::Result<()>;
+
+    /// Answers, once it is durable or has failed.
+    fn answer(self: Box<Self>, outcome: Result<(), JournalError>);
+}
+
+struct Asked<T, F> {
+    work: Option<F>,
+    found: Option<Result<T, JournalError>>,
+    tell: oneshot::Sender<Result<T, JournalError>>,
+}
+
+/// A command, and where its answer comes.
+pub(super) fn command<T, F>(work: F) -> (Box<dyn Command>, oneshot::Receiver<Result<T, JournalError>>)
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Writer, &Connection) -> Result<T, Trouble> + Send + 'static,
+{
+    let (tell, told) = oneshot::channel();
+    (Box::new(Asked { work: Some(work), found: None, tell }), told)
+}
+
+impl<T: Send, F: FnOnce(&mut Writer, &Connection) -> Result<T, Trouble> + Send> Command for Asked<T, F> {
+    fn run(&mut self, writer: &mut Writer, db: &Connection) -> rusqlite::Result<()> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        self.found = Some(match work(writer, db) {
+            Ok(found) => Ok(found),
+            Err(Trouble::Refused(why)) => Err(why),
+            Err(Trouble::Failed(why)) => return Err(why),
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<(), JournalError>) {
+        let Self { found, tell, .. } = *self;
+        if let Some(found) = outcome.map_or_else(|why| Some(Err(why)), |()| found) {
+            // Nobody may wait any more.
+            let _ = tell.send(found);
+        }
+    }
+}
+
+/// The writer's state, all of which can be read again from the database.
+pub(super) struct Writer {
+    path: PathBuf,
+    /// Closed by what fails, and opened again for the next batch.
+    db: Option<Connection>,
+    pub(super) me: Owner,
+    registered: bool,
+    pub(super) watch: Watch,
+    /// The runs that are written to.
+    pub(super) heads: HashMap<Text, Head>,
+    /// The leases whose events were refused: nothing may follow what is missing.
+    pub(super) halted: HashMap<Text, (u64, JournalError)>,
+    /// The last message that was given out.
+    pub(super) read: Arc<AtomicU64>,
+}
+
+impl Writer {
+    pub(super) fn new(path: PathBuf, db: Connection, watch: Watch) -> Self {
+        Self {
+            path,
+            db: Some(db),
+            me: Owner::new(),
+            registered: false,
+            watch,
+            heads: HashMap::new(),
+            halted: HashMap::new(),
+            read: Arc::default(),
+        }
+    }
+
+    /// Writes what is queued until the queue is closed.
+    pub(super) async fn serve(mut self, queue: &Queue<Box<dyn Command>>) {
+        while let Some(batch) = queue.next().await {
+            self.write(batch);
+        }
+        // Its runs need not wait until it is known to be dead.
+        if let (true, Some(db)) = (self.registered, &self.db) {
+            let _ = db.execute("DELETE FROM owners WHERE id = ?", [self.me.id]);
+        }
+    }
+
+    fn write(&mut self, mut batch: Batch<Box<dyn Command>>) {
+        let outcomes = match self.attempt(&mut batch) {
+            Ok(outcomes) => outcomes,
+            Err(why) => {
+                // What a failed write left of the file in memory is not to be trusted, and a sync that failed once may
+                // seem to succeed when it is tried again: <https://www.sqlite.org/wal.html>, `fsync` in postgres.
+                let why = schema::broken(&self.path, &why);
+                tracing::error!(%why, "the runs that were to be written stop, and go on from what is durable");
+                (self.db, self.registered) = (None, false);
+                self.heads.clear();
+                for part in &batch.parts {
+                    self.halted.insert(part.lease.run.clone(), (part.lease.epoch, why.clone()));
+                }
+                for command in batch.commands.drain(..) {
+                    command.answer(Err(why.clone()));
+                }
+                batch.parts.iter().map(|_| Err(why.clone())).collect()
+            }
+        };
+        for (part, outcome) in batch.parts.into_iter().zip(outcomes) {
+            if !part.waiters.is_empty() && matches!(outcome, Err(JournalError::KeyTaken(_))) {
+                self.halted.remove(&part.lease.run);
+            }
+            for waiter in part.waiters {
+                let _ = waiter.send(outcome.clone());
+            }
+        }
+        for command in batch.commands {
+            command.answer(Ok(()));
+        }
+    }
+
+    /// One transaction; what came of each run's part.
+    fn attempt(&mut self, batch: &mut Batch<Box<dyn Command>>) -> rusqlite::Result<Vec<Result<(), JournalError>>> {
+        let mut db = match self.db.take() {
+            Some(db) => db,
+            None => schema::writer(&self.path)?,
+        };
+        let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut outcomes = Vec::with_capacity(batch.parts.len());
+        for part in &batch.parts {
+            outcomes.push(match self.keep(&change, part) {
+                Ok(()) => Ok(()),
+                Err(Trouble::Refused(why)) => Err(why),
+                Err(Trouble::Failed(why)) => return Err(why),
+            });
+        }
+        for command in &mut batch.commands {
+            command.run(self, &change)?;
+        }
+        change.commit()?;
+        self.db = Some(db);
+        Ok(outcomes)
+    }
+
+    /// Says in the database who this is, before it takes up a run.
+    pub(super) fn register(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        if !self.registered {
+            let me = &self.me;
+            db.prepare_cached(
+                "INSERT INTO owners (id, host, boot, pid, pid_started, beats) VALUES (?, ?, ?, ?, ?, 0)
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![me.id, me.host, me.boot, me.pid, me.pid_started])?;
+            self.registered = true;
+        }
+        Ok(())
+    }
+
+    /// Writes one run's part, where it is still this owner's.
+    fn keep(&mut self, db: &Connection, part: &Part) -> Result<(), Trouble> {
+        let run = &part.lease.run;
+        if let Some((epoch, why)) = self.halted.get(run)
+            && *epoch == part.lease.epoch
+        {
+            return Err(Trouble::Refused(why.clone()));
+        }
+        let mut head = match (&part.opening, self.heads.remove(run)) {
+            (Some(opening), _) => Head::of(opening),
+            (None, Some(head)) if head.epoch == part.lease.epoch => head,
+            (None, _) => self.load(db, &part.lease)?,
+        };
+        let mut changes = head.fold(&part.events)?;
+        if let Some(rest) = &part.rest {
+            head.rest(rest);
+            changes.standing = true;
+        }
+        match &part.opening {
+            Some(opening) => {
+                self.register(db)?;
+                ensure_program(db, &opening.program)?;
+                if let Err(taken) = self.insert(db, &mut head, &changes, opening) {
+                    if let Trouble::Refused(why) = &taken {
+                        self.halted.insert(run.clone(), (1, why.clone()));
+                    }
+                    return Err(taken);
+                }
+            }
+            None => self.update(db, &head, &changes, part)?,
+        }
+        insert_events(db, head.key, &part.events)?;
+        write_steps(db, head.key, &changes)?;
+        if !head.summary.status.ended() && part.rest.is_none() {
+            self.heads.insert(run.clone(), head);
+        }
+        Ok(())
+    }
+
+    /// Reads the head of a run that this owner has.
+    fn load(&self, db: &Connection, lease: &Lease) -> Result<Head, Trouble> {
+        let found = db
+            .prepare_cached(&format!(
+                "SELECT {}, r.owner, r.epoch, r.steps_begun, r.message_read FROM workflow_runs AS r WHERE r.run_id = ?",
+                filter::SUMMARY
+            ))?
+            .query_row([lease.run.as_str()], |row| {
+                let held = row.get::<_, Option<i64>>("owner")? == Some(self.me.id)
+                    && row.get::<_, i64>("epoch")? as u64 == lease.epoch;
+                let key = row.get("id")?;
+                let (begun, read) =
+                    (row.get::<_, i64>("steps_begun")? as u64, row.get::<_, i64>("message_read")? as u64);
+                Ok(held.then(|| read::summary(row)).map(|summary| (key, begun, read, summary)))
+            })
+            .optional()?
+            .flatten();
+        let Some((key, begun, read, summary)) = found else {
+            return Err(Trouble::Refused(JournalError::Lost(lease.run.clone())));
+        };
+        // Which of its steps have not ended stands in their rows.
+        Ok(Head { key, epoch: lease.epoch, summary: summary?, begun, open: None, read })
+    }
+
+    fn insert(&self, db: &Connection, head: &mut Head, changes: &Changes, opening: &Opening) -> Result<(), Trouble> {
+        let summary = &head.summary;
+        let labels = &summary.labels;
+        let (plain, exact) = input(&opening.input);
+        let owner = (!matches!(summary.status, RunStatus::Waiting | RunStatus::Parked)).then_some(self.me.id);
+        let inserted = db
+            .prepare_cached(
+                "INSERT INTO workflow_runs (run_id, workflow_name, program_hash, status, user_id, conversation_id,
+                     start_key, forked_from, steps_total, steps_completed, steps_begun, events, input_tokens,
+                     output_tokens, usd, started_at, completed_at, duration_ms, wakes_at, owner, epoch, recoveries,
+                     message_read, error_kind, error_message, error, input_data, input_exact, output_data)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                summary.run.as_str(),
+                summary.flow.as_str(),
+                summary.program.as_str(),
+                summary.status.name(),
+                labels.user.as_deref(),
+                labels.conversation.as_deref(),
+                labels.key.as_deref(),
+                labels.forked_from.as_deref(),
+                summary.steps_total,
+                summary.steps_completed as i64,
+                head.begun as i64,
+                summary.events as i64,
+                summary.usage.input_tokens as i64,
+                summary.usage.output_tokens as i64,
+                summary.usage.usd,
+                instant(summary.started_at),
+                summary.ended_at.map(instant),
+                head.duration_ms(),
+                summary.wakes_at.map(instant),
+                owner,
+                summary.recoveries,
+                head.read as i64,
+                summary.error.as_ref().map(|error| error.kind.name()),
+                summary.error.as_ref().map(|error| error.message.as_str()),
+                summary.error.as_ref().map(json),
+                plain,
+                exact,
+                changes.output,
+            ])?;
+        if inserted == 0 {
+            let with_key = "SELECT run_id FROM workflow_runs WHERE start_key = ?";
+            let key = labels.key.as_deref();
+            let taken = db.prepare_cached(with_key)?.query_row([key], |row| row.get::<_, String>(0)).optional()?;
+            return Err(Trouble::Refused(match taken {
+                Some(run) => JournalError::KeyTaken(run.into()),
+                None => JournalError::Broken(format!("there is a run `{}` already", summary.run)),
+            }));
+        }
+        head.key = db.last_insert_rowid();
+        Ok(())
+    }
+
+    /// Changes a run's row, which shows whether it is still this owner's. What no index holds is changed alone where that is
+    /// all: it happens with each step.
+    fn update(&self, db: &Connection, head: &Head, changes: &Changes, part: &Part) -> Result<(), Trouble> {
+        let summary = &head.summary;
+        let (me, epoch) = (self.me.id, head.epoch as i64);
+        let changed = if changes.standing {
+            let owner = part.rest.is_none().then_some(me);
+            db.prepare_cached(
+                "UPDATE workflow_runs SET status = ?, steps_total = ?, steps_completed = ?, steps_begun = ?, events = ?,
+                     input_tokens = ?, output_tokens = ?, usd = ?, completed_at = ?, duration_ms = ?, wakes_at = ?,
+                     owner = ?, recoveries = ?, message_read = ?, error_kind = ?, error_message = ?, error = ?,
+                     output_data = ?
+                 WHERE id = ? AND owner = ? AND epoch = ?",
+            )?
+            .execute(params![
+                summary.status.name(),
+                summary.steps_total,
+                summary.steps_completed as i64,
+                head.begun as i64,
+                summary.events as i64,
+                summary.usage.input_tokens as i64,
+                summary.usage.output_tokens as i64,
+                summary.usage.usd,
+                summary.ended_at.map(instant),
+                head.duration_ms(),
+                summary.wakes_at.map(instant),
+                owner,
+                summary.recoveries,
+                head.read as i64,
+                summary.error.as_ref().map(|error| error.kind.name()),
+                summary.error.as_ref().map(|error| error.message.as_str()),
+                summary.error.as_ref().map(json),
+                changes.output,
+                head.key,
+                me,
+                epoch,
+            ])?
+        } else if part.events.is_empty() {
+            let held = "SELECT 1 FROM workflow_runs WHERE id = ? AND owner = ? AND epoch = ?";
+            usize::from(db.prepare_cached(held)?.exists(params![head.key, me, epoch])?)
+        } else {
+            db.prepare_cached(
+                "UPDATE workflow_runs SET steps_completed = ?, steps_begun = ?, events = ?, input_tokens = ?,
+                     output_tokens = ?, usd = ?, recoveries = ?
+                 WHERE id = ? AND owner = ? AND epoch = ?",
+            )?
+            .execute(params![
+                summary.steps_completed as i64,
+                head.begun as i64,
+                summary.events as i64,
+                summary.usage.input_tokens as i64,
+                summary.usage.output_tokens as i64,
+                summary.usage.usd,
+                summary.recoveries,
+                head.key,
+                me,
+                epoch,
+            ])?
+        };
+        if changed == 0 { Err(Trouble::Refused(JournalError::Lost(summary.run.clone()))) } else { Ok(()) }
+    }
+}
+
+/// Keeps a program, where it is not there.
+pub(super) fn ensure_program(db: &Connection, program: &Program) -> rusqlite::Result<()> {
+    let hash = program.hash().as_str();
+    if !db.prepare_cached("SELECT 1 FROM programs WHERE hash = ?")?.exists([hash])? {
+        let source = program.sources.first();
+        let (name, text) = source.map(|source| (&*source.name, &*source.text)).unwrap_or_default();
+        db.execute(
+            "INSERT INTO programs (hash, name, source, program) VALUES (?, ?, ?, ?)",
+            params![hash, name, text, json(program)],
+        )?;
+    }
+    Ok(())
+}
+
+fn insert_events(db: &Connection, run: i64, events: &[Arc<Event>]) -> rusqlite::Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let mut insert =
+        db.prepare_cached("INSERT INTO workflow_events (workflow_run_id, number, event, data) VALUES (?, ?, ?, ?)")?;
+    for event in events {
+        insert.execute(params![run, event.number as i64, event.kind.name(), json(&**event)])?;
+    }
+    Ok(())
+}
+
+fn write_steps(db: &Connection, run: i64, changes: &Changes) -> rusqlite::Result<()> {
+    for (path, step) in &changes.steps {
+        match &step.begun {
+            Some(begun) => insert_step(db, run, path, begun, step)?,
+            None => update_step(db, run, path, step)?,
+        }
+    }
+    if let Some(at) = changes.swept {
+        sweep(db, run, at)?;
+    }
+    Ok(())
+}
+
+fn insert_step(db: &Connection, run: i64, path: &str, begun: &Begun, step: &Step) -> rusqlite::Result<()> {
+    // A step whose start is told twice keeps its number and its start.
+    db.prepare_cached(
+        "INSERT INTO workflow_steps (workflow_run_id, path, step_number, step_name, title, tool_name, tool_args_hash,
+             status, attempt, error_kind, error_message, started_at, completed_at, duration_ms, input_tokens,
+             output_tokens, usd, result)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET status = excluded.status, attempt = excluded.attempt,
+             error_kind = excluded.error_kind, error_message = excluded.error_message,
+             completed_at = excluded.completed_at, duration_ms = excluded.duration_ms,
+             input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, usd = excluded.usd,
+             result = excluded.result",
+    )?
+    .execute(params![
+        run,
+        path,
+        begun.number as i64,
+        begun.name.as_str(),
+        begun.title.as_deref(),
+        begun.action.as_deref(),
+        begun.args_hash.as_deref(),
+        step.status,
+        step.attempt.unwrap_or(1),
+        step.error.as_ref().map(|error| error.kind.name()),
+        step.error.as_ref().map(|error| error.message.as_str()),
+        instant(begun.at),
+        step.ended.map(instant),
+        step.duration_ms.map(|millis| millis as i64),
+        step.usage.input_tokens as i64,
+        step.usage.output_tokens as i64,
+        step.usage.usd,
+        step.result,
+    ])?;
+    Ok(())
+}
+
+fn update_step(db: &Connection, run: i64, path: &str, step: &Step) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE workflow_steps SET status = ?, attempt = coalesce(?, attempt), error_kind = ?, error_message = ?,
+             completed_at = ?, duration_ms = ?, input_tokens = ?, output_tokens = ?, usd = ?, result = ?
+         WHERE workflow_run_id = ? AND path = ?",
+    )?
+    .execute(params![
+        step.status,
+        step.attempt,
+        step.error.as_ref().map(|error| error.kind.name()),
+        step.error.as_ref().map(|error| error.message.as_str()),
+        step.ended.map(instant),
+        step.duration_ms.map(|millis| millis as i64),
+        step.usage.input_tokens as i64,
+        step.usage.output_tokens as i64,
+        step.usage.usd,
+        step.result,
+        run,
+        path,
+    ])?;
+    Ok(())
+}
+
+/// The run ended: a step that has not was cut off with it.
+fn sweep(db: &Connection, run: i64, at: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE workflow_steps SET status = 'cancelled', completed_at = ?
+         WHERE workflow_run_id = ? AND status IN ('running', 'retrying')",
+    )?
+    .execute(params![instant(at), run])?;
+    Ok(())
+}
