@@ -9,7 +9,7 @@ use crate::store::world::World;
 
 fn world() -> World {
     let first = MemoryJournal::durable();
-    World::new(Box::new(move || Arc::new(first.owner())))
+    World::new(Box::new(move || Arc::new(first.owner())), Box::new(|_| Vec::new()))
 }
 
 suite::over!(world);

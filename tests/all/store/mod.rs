@@ -1,6 +1,10 @@
 //! Runs kept over time: the same suite over every store.
 
 mod memory;
+#[cfg(all(feature = "postgres", unix))]
+mod postgres;
+#[cfg(all(feature = "postgres", unix))]
+mod server;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod suite;

@@ -4,23 +4,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowc::run::journal::{Filter, Labels};
-use flowc::run::{EventKind, JournalError, RunError, RunStore};
+use flowc::run::journal::Labels;
+use flowc::run::{EventKind, JournalError, RunStore};
 use flowc::store::SqliteStore;
-use flowc::value::ErrorKind;
+use regex::Regex;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use crate::store::suite;
-use crate::store::world::{World, Writing, at, begins, completes, ends, fails, opening, program, usage};
+use crate::store::world::{World, Writing, at, begins, ends, opening, program};
 
 fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
-    World::new(Box::new(move || Arc::new(SqliteStore::open(folder.path().join("flow.db")).unwrap())))
+    let path = file(&folder);
+    let asked = path.clone();
+    let seconds = Regex::new(r"AT\((\w+)\)").unwrap();
+    let open = move || -> Arc<dyn RunStore> {
+        let _ = &folder;
+        Arc::new(SqliteStore::open(&path).unwrap())
+    };
+    World::new(Box::new(open), Box::new(move |sql| ask(&asked, &seconds.replace_all(sql, "substr($1, 18, 9)"))))
 }
 
-suite::over!(world);
-suite::over!(world: no_event_is_missing);
+suite::over!(database world);
 
 fn file(folder: &tempfile::TempDir) -> PathBuf {
     folder.path().join("flow.db")
@@ -48,66 +54,6 @@ fn ask(path: &Path, sql: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn steps_are_told_from_events_over_resumes() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(&file(&folder));
-    suite_steps(&store).await;
-    drop(store);
-    let store = open(&file(&folder));
-    let lease = store.claim(1, at(0)).await.unwrap().remove(0);
-    let mut run = Writing::resume(&store, lease, 9, 1_000);
-    // A resumed run does not say again that what was in flight began.
-    run.append(EventKind::RunResumed);
-    run.append(completes("pages", Some(usage(0.5))));
-    run.append(begins("post", 1));
-    run.append(EventKind::RunFailed { error: RunError::new(ErrorKind::Tool, "no"), duration_ms: 9 });
-    run.commit().await.unwrap();
-    drop((store, run));
-    let sql =
-        "SELECT step_number, path, step_name, tool_name, tool_args_hash, status, attempt, error_kind, error_message,
-                   substr(started_at, 18), substr(completed_at, 18), duration_ms, input_tokens, usd, result
-               FROM workflow_steps ORDER BY step_number";
-    assert_eq!(
-        ask(&file(&folder), sql),
-        [
-            "1 | pages | pages | web.scrape | beef | completed | 1 | - | - | 00.010000Z | 01.010000Z | 7 | 100 | 0.5 | {\"of\":\"pages\"}",
-            "2 | pages[0].page | pages[].page | web.scrape | beef | failed | 2 | tool | it is not to be | 00.020000Z | 00.060000Z | 9 | 0 | 0 | -",
-            "3 | maybe | maybe | - | - | skipped | 0 | - | - | 00.070000Z | 00.070000Z | 0 | 0 | 0 | -",
-            "4 | later | later | web.scrape | beef | cancelled | 1 | - | - | 00.080000Z | 01.030000Z | - | 0 | 0 | -",
-            "5 | post | post | web.scrape | beef | cancelled | 1 | - | - | 01.020000Z | 01.030000Z | - | 0 | 0 | -",
-        ]
-    );
-    let sql = "SELECT run_id, status, steps_total, steps_completed, events, usd, error_kind, error_message, input_data,
-                   duration_ms FROM workflow_runs";
-    assert_eq!(
-        ask(&file(&folder), sql),
-        ["run-1 | failed | 3 | 1 | 13 | 0.5 | tool | no | {\"url\":\"https://example.org\"} | 1030"]
-    );
-}
-
-/// Nine events: a step that is in flight, one that failed after a retry, one that was left out, one more in flight.
-async fn suite_steps(store: &Arc<dyn RunStore>) {
-    let mut run = Writing::begin(store, opening("run-1", "it", 0, Labels::default()), 0);
-    run.append(begins("pages", 1));
-    run.append(begins("pages[0].page", 1));
-    run.commit().await.unwrap();
-    run.append(EventKind::StepRetrying {
-        path: "pages[0].page".into(),
-        attempt: 1,
-        error: RunError::new(ErrorKind::Network, "no way"),
-        wait_ms: 5,
-        usage: None,
-    });
-    run.commit().await.unwrap();
-    run.append(begins("pages[0].page#2", 2));
-    run.append(EventKind::Emitted { path: "emit@1".into(), value: "a".into() });
-    run.append(fails("pages[0].page", ErrorKind::Tool, None));
-    run.append(EventKind::StepSkipped { path: "maybe".into() });
-    run.append(begins("later", 1));
-    run.commit().await.unwrap();
-}
-
-#[tokio::test]
 async fn an_owner_that_is_silent_too_long_is_fenced_when_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let lease = Duration::from_millis(200);
@@ -130,29 +76,6 @@ async fn an_owner_that_is_silent_too_long_is_fenced_when_it_goes_on() {
     let mut next = Writing::begin(&silent, opening("run-2", "it", 0, Labels::default()), 0);
     next.append(ends());
     assert_eq!(next.commit().await, Ok(()));
-}
-
-#[tokio::test]
-async fn programs_go_with_their_last_run() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(&file(&folder));
-    for id in ["run-1", "run-2"] {
-        let mut run = Writing::begin(&store, opening(id, "it", 0, Labels::default()), 0);
-        if id == "run-1" {
-            run.append(ends());
-        }
-        run.commit().await.unwrap();
-    }
-    let programs = || ask(&file(&folder), "SELECT name, source FROM programs");
-    assert_eq!(programs(), ["it.flow | flow it() -> string { return \"as it was\" }"]);
-    assert_eq!(store.prune(&Filter::default()).await, Ok(1));
-    assert_eq!(programs().len(), 1);
-    let lease = store.load("run-2").await.map(|kept| kept.summary.run);
-    let mut run = Writing::resume(&store, flowc::run::Lease { run: lease.unwrap(), epoch: 1 }, 1, 10);
-    run.append(ends());
-    run.commit().await.unwrap();
-    assert_eq!(store.prune(&Filter::default()).await, Ok(1));
-    assert_eq!(programs().len() + ask(&file(&folder), "SELECT 1 FROM workflow_events").len(), 0);
 }
 
 #[tokio::test]

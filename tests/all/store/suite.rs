@@ -23,10 +23,19 @@ macro_rules! over {
             two_owners_write_side_by_side, what_nobody_waits_for_is_written_too,
         );
     };
+    (database $world:ident) => {
+        $crate::store::suite::over!($world);
+        $crate::store::suite::over!(
+            $world: no_event_is_missing, steps_are_told_from_events_over_resumes, programs_go_with_their_last_run,
+            what_is_kept_may_say_anything,
+        );
+    };
     ($world:ident: $($test:ident),+ $(,)?) => {
         $(#[tokio::test]
         async fn $test() {
-            $crate::store::suite::$test(&$world()).await;
+            // A database that is not installed is passed over.
+            let Some(world) = Option::<World>::from($world()) else { return };
+            $crate::store::suite::$test(&world).await;
         })+
     };
 }
@@ -582,4 +591,95 @@ pub(crate) async fn no_event_is_missing(world: &World) {
     let Err(JournalError::Broken(why)) = run.commit().await else { panic!("it is refused") };
     assert_eq!(why, "the run `run-1` is kept up to its event 1: event 3 cannot follow");
     assert_eq!(store.load("run-1").await.unwrap().events.len(), 1);
+}
+
+/// Nine events: a step that is in flight, one that failed after a retry, one that was left out, one more in flight.
+async fn nine_events(store: &Arc<dyn RunStore>) {
+    let mut run = Writing::begin(store, opening("run-1", "it", 0, Labels::default()), 0);
+    run.append(begins("pages", 1));
+    run.append(begins("pages[0].page", 1));
+    run.commit().await.unwrap();
+    run.append(EventKind::StepRetrying {
+        path: "pages[0].page".into(),
+        attempt: 1,
+        error: RunError::new(ErrorKind::Network, "no way"),
+        wait_ms: 5,
+        usage: None,
+    });
+    run.commit().await.unwrap();
+    run.append(begins("pages[0].page#2", 2));
+    run.append(EventKind::Emitted { path: "emit@1".into(), value: "a".into() });
+    run.append(fails("pages[0].page", ErrorKind::Tool, None));
+    run.append(EventKind::StepSkipped { path: "maybe".into() });
+    run.append(begins("later", 1));
+    run.commit().await.unwrap();
+}
+
+pub(crate) async fn steps_are_told_from_events_over_resumes(world: &World) {
+    let store = world.open();
+    nine_events(&store).await;
+    drop(store);
+    let store = world.open();
+    let lease = store.claim(1, at(0)).await.unwrap().remove(0);
+    let mut run = Writing::resume(&store, lease, 9, 1_000);
+    // A resumed run does not say again that what was in flight began.
+    run.append(EventKind::RunResumed);
+    run.append(completes("pages", Some(usage(0.5))));
+    run.append(begins("post", 1));
+    run.append(EventKind::RunFailed { error: RunError::new(ErrorKind::Tool, "no"), duration_ms: 9 });
+    run.commit().await.unwrap();
+    let sql =
+        "SELECT step_number, path, step_name, tool_name, tool_args_hash, status, attempt, error_kind, error_message,
+                   AT(started_at), AT(completed_at), duration_ms, input_tokens, usd, result
+               FROM workflow_steps ORDER BY step_number";
+    let pages = r#"{"of":"pages"}"#;
+    let wanted = [
+        format!("1 | pages | pages | web.scrape | beef | completed | 1 | - | - | 00.010000 | 01.010000 | 7 | 100 | 0.5 | {pages}"),
+        "2 | pages[0].page | pages[].page | web.scrape | beef | failed | 2 | tool | it is not to be | 00.020000 | 00.060000 | 9 | 0 | 0 | -".into(),
+        "3 | maybe | maybe | - | - | skipped | 0 | - | - | 00.070000 | 00.070000 | 0 | 0 | 0 | -".into(),
+        "4 | later | later | web.scrape | beef | cancelled | 1 | - | - | 00.080000 | 01.030000 | - | 0 | 0 | -".into(),
+        "5 | post | post | web.scrape | beef | cancelled | 1 | - | - | 01.020000 | 01.030000 | - | 0 | 0 | -".into(),
+    ];
+    assert_eq!(world.ask(sql), wanted);
+    let sql = "SELECT run_id, status, steps_total, steps_completed, events, usd, error_kind, error_message, input_data,
+                   duration_ms FROM workflow_runs";
+    assert_eq!(
+        world.ask(sql),
+        [r#"run-1 | failed | 3 | 1 | 13 | 0.5 | tool | no | {"url":"https://example.org"} | 1030"#]
+    );
+}
+
+pub(crate) async fn programs_go_with_their_last_run(world: &World) {
+    let store = world.open();
+    let (mut one, mut two) = (begun(&store, "run-1").await, begun(&store, "run-2").await);
+    one.append(ends());
+    one.commit().await.unwrap();
+    let programs = || world.ask("SELECT name, source FROM programs");
+    assert_eq!(programs(), ["it.flow | flow it() -> string { return \"as it was\" }"]);
+    assert_eq!(store.prune(&Filter::default()).await, Ok(1));
+    assert_eq!(programs().len(), 1);
+    two.append(ends());
+    two.commit().await.unwrap();
+    assert_eq!(store.prune(&Filter::default()).await, Ok(1));
+    assert_eq!(programs().len() + world.ask("SELECT 1 FROM workflow_events").len(), 0);
+    // It is kept again with the next run.
+    begun(&store, "run-3").await;
+    assert_eq!(store.load("run-3").await.unwrap().opening.program.hash(), program("as it was").hash());
+}
+
+/// Texts of strangers: no run may keep others from being written.
+pub(crate) async fn what_is_kept_may_say_anything(world: &World) {
+    let store = world.open();
+    let odd = "\u{0}'\"\\ ½ \u{1f600} $1 ?1";
+    let labels = Labels { user: Some(odd.into()), ..Labels::default() };
+    let mut run = Writing::begin(&store, opening("run-1", odd, 0, labels), 0);
+    let other = Writing::begin(&store, opening("run-2", "it", 0, Labels::default()), 0);
+    run.append(EventKind::StepOutput { path: "a".into(), output: odd.into() });
+    let error = RunError { details: odd.into(), ..RunError::new(ErrorKind::Tool, odd) };
+    run.append(EventKind::RunFailed { error, duration_ms: 1 });
+    let (odd_one, plain_one) = futures::join!(run.commit(), other.commit());
+    assert_eq!((odd_one, plain_one), (Ok(()), Ok(())));
+    let kept = store.load("run-1").await.unwrap();
+    assert_eq!(kept.summary.error.map(|error| error.message), Some(odd.to_owned()));
+    assert!(matches!(&kept.events[1].kind, EventKind::StepOutput { output, .. } if output.as_str() == Some(odd)));
 }

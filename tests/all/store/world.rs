@@ -12,11 +12,17 @@ use jiff::{SignedDuration, Timestamp};
 /// A database; each opening is an owner of its own, which is gone when it is dropped.
 pub(crate) struct World {
     open: Box<dyn Fn() -> Arc<dyn RunStore>>,
+    ask: Box<dyn Fn(&str) -> Vec<String>>,
 }
 
 impl World {
-    pub(crate) fn new(open: Box<dyn Fn() -> Arc<dyn RunStore>>) -> Self {
-        Self { open }
+    /// `ask` gives the rows of an SQL question, each as one line; `AT(column)` in it stands for an instant's seconds.
+    pub(crate) fn new(open: Box<dyn Fn() -> Arc<dyn RunStore>>, ask: Box<dyn Fn(&str) -> Vec<String>>) -> Self {
+        Self { open, ask }
+    }
+
+    pub(crate) fn ask(&self, sql: &str) -> Vec<String> {
+        (self.ask)(sql)
     }
 
     pub(crate) fn open(&self) -> Arc<dyn RunStore> {
