@@ -62,7 +62,7 @@ mod settings;
 mod store;
 #[path = "all/syntax.rs"]
 mod syntax;
-#[cfg(all(feature = "metrics", feature = "otel"))]
+#[cfg(all(feature = "cli", feature = "otel"))]
 #[path = "all/telemetry.rs"]
 mod telemetry;
 #[path = "all/tidy.rs"]

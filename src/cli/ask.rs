@@ -14,6 +14,8 @@ use crate::value::Value;
 
 /// Asks what a run wants to know.
 pub(super) struct Asker {
+    /// Whether somebody is at the terminal.
+    here: bool,
     /// The paths of the steps that wait; the first is being asked.
     open: VecDeque<Text>,
     /// What the person types, line by line; none until the first question.
@@ -25,17 +27,23 @@ const NOBODY: &str = "nobody is here to answer: `flowc run` asks on a terminal, 
                       with `Run::answer` and `Run::signal`";
 
 impl Asker {
-    /// Where there is no terminal, the run is told that nobody answers.
-    pub(super) fn new(run: &Run) -> Self {
-        if !(std::io::stdin().is_terminal() && watched()) {
+    /// Where there is no terminal, it is said how to answer a run that is kept; any other is told that nobody does.
+    pub(super) fn new(run: &Run, kept: bool) -> Self {
+        let here = std::io::stdin().is_terminal() && watched();
+        if !here && !kept {
             run.unattended(NOBODY);
         }
-        Self { open: VecDeque::new(), lines: None }
+        Self { here, open: VecDeque::new(), lines: None }
     }
 
     /// Takes an event: a step begins to wait, or ends.
     pub(super) fn event(&mut self, event: &Event, run: &Run, progress: &mut Progress) {
         match &event.kind {
+            EventKind::RunWaiting { .. } if !self.here => {
+                if let Some(Waiting { path, request }) = event.kind.path().and_then(|path| find(run, path)) {
+                    err(format_args!("           {}", how_to_answer(run.id(), &path, &request)));
+                }
+            }
             EventKind::RunWaiting { path, .. } => {
                 self.open.push_back(path.clone());
                 if self.open.len() == 1 {
@@ -97,6 +105,16 @@ impl Asker {
     }
 }
 
+/// The command that gives a kept run's step what it waits for.
+pub(super) fn how_to_answer(run: &str, path: &str, request: &Request) -> String {
+    let wanted = &request.wanted;
+    match request.kind {
+        RequestKind::Signal => format!("flowc runs signal {run} {} '…'  with {wanted}", request.text),
+        RequestKind::Approval => format!("flowc runs answer {run} {path} y"),
+        RequestKind::Answer => format!("flowc runs answer {run} {path} '…'  with {wanted}"),
+    }
+}
+
 fn find(run: &Run, path: &str) -> Option<Waiting> {
     run.waiting().into_iter().find(|waiting| waiting.path == path)
 }
@@ -121,7 +139,7 @@ fn question(request: &Request) {
 }
 
 /// A line as the value that is wanted.
-fn read(line: &str, request: &Request) -> Result<Value, String> {
+pub(super) fn read(line: &str, request: &Request) -> Result<Value, String> {
     let line = line.trim();
     if request.kind == RequestKind::Approval {
         return match line.to_lowercase().as_str() {

@@ -147,7 +147,7 @@ async fn tell(story: &Story, demo: &Demo, project: &Project) -> Result<Option<Va
     let started = engine.start(&program, story.flow, input).map_err(misused)?;
     let Some(flow) = program.flow(story.flow) else { return Err(Status::Failed) };
     let mut progress = Progress::new(flow, true);
-    run::follow_run(&started, &mut progress).await;
+    run::follow_run(&started, false, &mut progress).await;
     let end = started.value().await;
     progress.finish();
     err("");

@@ -10,6 +10,7 @@ use crate::compile::compile;
 use crate::orchestrator::{AddError, Orchestrator};
 use crate::program::Program;
 use crate::project::{EngineOptions, Project};
+use crate::run::{Engine, Keep, Keeper, RunStore};
 use crate::source::{DiskLoader, SourceFile};
 use crate::types::{Catalog, Signature};
 
@@ -30,6 +31,76 @@ pub(super) fn project_at(at: &Path) -> Result<Project, Status> {
         report::diagnostics(&found.list, &found.sources, Format::Human);
         Status::Misused
     })
+}
+
+/// The store of a project's runs, or the one of this URL; none where the project keeps none.
+///
+/// # Errors
+/// [`Status::Failed`], once it was said why it cannot be opened.
+pub(super) async fn store(project: &Project, url: Option<&str>) -> Result<Option<Arc<dyn RunStore>>, Status> {
+    project.store(url).await.map_err(|why| {
+        misused(why);
+        Status::Failed
+    })
+}
+
+/// An engine that runs what a project's files hold, and what has to go on beside it.
+pub(super) struct Host {
+    pub(super) engine: Engine,
+    _keeper: Keeper,
+    #[cfg(feature = "otel")]
+    traces: Option<Arc<crate::telemetry::Traces>>,
+}
+
+impl Host {
+    /// An engine that keeps its runs in the store, where there is one. Within a runtime.
+    ///
+    /// # Errors
+    /// [`Status::Misused`], once it was said why there can be none.
+    pub(super) fn new(
+        project: &Project,
+        options: EngineOptions,
+        store: Option<Arc<dyn RunStore>>,
+    ) -> Result<Self, Status> {
+        let mut builder = project.engine_builder(options);
+        if let Some(store) = store {
+            builder = builder.store(store);
+        }
+        #[cfg(feature = "otel")]
+        let traces = traces()?;
+        #[cfg(feature = "otel")]
+        if let Some(traces) = &traces {
+            builder = builder.observer(Arc::clone(traces));
+        }
+        let engine = builder.build().map_err(misused)?;
+        let keeper = engine.keep(Keep::default());
+        Ok(Self {
+            engine,
+            _keeper: keeper,
+            #[cfg(feature = "otel")]
+            traces,
+        })
+    }
+
+    /// Sends what is left to send.
+    pub(super) async fn close(self) {
+        #[cfg(feature = "otel")]
+        if let Some(traces) = self.traces {
+            let _ = tokio::task::spawn_blocking(move || traces.shutdown()).await;
+        }
+    }
+}
+
+/// Traces, where the environment says where to send them.
+#[cfg(feature = "otel")]
+fn traces() -> Result<Option<Arc<crate::telemetry::Traces>>, Status> {
+    let names = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+    #[allow(clippy::disallowed_methods, reason = "OpenTelemetry is configured by the environment")]
+    let wanted = names.iter().any(|name| std::env::var(name).is_ok_and(|url| !url.is_empty()));
+    if !wanted {
+        return Ok(None);
+    }
+    crate::telemetry::Traces::from_env().map(|traces| Some(Arc::new(traces))).map_err(misused)
 }
 
 /// The tools that the file's project knows.

@@ -16,7 +16,7 @@ use crate::types::{Literal, Text, Type};
 use crate::value::{Value, format_duration};
 
 /// Flags of `flowc run` itself: a parameter of such a name has none.
-const TAKEN: [&str; 7] = ["input", "events", "format", "allow-private", "param", "help", "version"];
+const TAKEN: [&str; 8] = ["input", "events", "format", "allow-private", "database", "param", "help", "version"];
 
 /// Adds a flag for each of the flow's parameters.
 pub(super) fn flags(mut command: Command, flow: &Flow) -> Command {

@@ -12,6 +12,7 @@ mod fmt;
 mod graph;
 mod host;
 mod input;
+mod interrupt;
 mod log;
 mod markdown;
 mod mcp;
@@ -23,6 +24,7 @@ mod prompt;
 mod report;
 mod route;
 mod run;
+mod runs;
 mod test;
 mod tools;
 
@@ -47,6 +49,7 @@ enum Command {
     Check(check::Args),
     Fmt(fmt::Args),
     Run(run::Args),
+    Runs(runs::Args),
     Test(test::Args),
     Plan(plan::Args),
     Graph(graph::Args),
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Fmt(args) => fmt::fmt(&args),
         Command::Run(args) => run::run(args),
+        Command::Runs(args) => runs::runs(&args),
         Command::Test(args) => test::test(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Graph(args) => graph::graph(&args),

@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use console::{Style, Term};
+use jiff::Timestamp;
+
+use crate::run::Usage;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +116,38 @@ pub(super) fn brief(duration: Duration) -> String {
         60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
         _ => format!("{}h {}m", seconds / 3600, seconds / 60 % 60),
     }
+}
+
+/// How long ago something was, in one unit: `12s`, `5m`, `3h`, `2d`.
+pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(then).as_secs().max(0);
+    match seconds {
+        0..60 => format!("{seconds}s ago"),
+        60..3600 => format!("{}m ago", seconds / 60),
+        3600..172_800 => format!("{}h ago", seconds / 3600),
+        _ => format!("{}d ago", seconds / 86_400),
+    }
+}
+
+/// What was spent, in parts: `1.2k tokens`, `$0.0031`; none where that is nothing.
+pub(super) fn spent(usage: &Usage) -> Vec<String> {
+    let tokens = usage.input_tokens + usage.output_tokens;
+    let tokens = (tokens > 0).then(|| format!("{} tokens", short(tokens)));
+    tokens.into_iter().chain((usage.usd > 0.0).then(|| money(usage.usd))).collect()
+}
+
+/// A large number in brief: `950`, `1.2k`, `3.4M`.
+pub(super) fn short(number: u64) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..1_000_000 => format!("{:.1}k", (number / 100) as f64 / 10.0),
+        _ => format!("{:.1}M", (number / 100_000) as f64 / 10.0),
+    }
+}
+
+/// US dollars: `$12.30`, `$0.0031`.
+pub(super) fn money(usd: f64) -> String {
+    if usd > 0.0 && usd < 0.1 { format!("${usd:.4}") } else { format!("${usd:.2}") }
 }
 
 /// `1 error`, `2 errors`.

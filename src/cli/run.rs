@@ -7,15 +7,17 @@ use clap::{Args as _, CommandFactory, FromArgMatches, ValueEnum};
 use futures::StreamExt;
 
 use super::ask::Asker;
+use super::files;
+use super::host::{self, Host};
 use super::input::{self, Given};
+use super::interrupt::Interrupts;
 use super::output::{Status, err, misused, out, paint};
 use super::progress::{FRAME, Progress};
 use super::report;
-use super::{files, host};
 use crate::compile::compile;
 use crate::program::{Flow, Program};
 use crate::project::{EngineOptions, Project};
-use crate::run::{Engine, FieldError, InputError, Run, RunError, StartError};
+use crate::run::{FieldError, InputError, Run, RunError, StartError};
 use crate::source::{DiskLoader, SourceFile};
 use crate::tools;
 use crate::value::{ErrorKind, Value};
@@ -52,6 +54,9 @@ pub(super) struct Options {
     /// Let the flow reach addresses of private networks and of this machine
     #[arg(long)]
     allow_private: bool,
+    /// Keep the run there: `sqlite:PATH` or `postgres://…`, in place of what flow.toml says; `memory:` keeps nothing
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
     /// Give a parameter by its exact name
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
@@ -83,7 +88,6 @@ enum Format {
 struct Job {
     program: Arc<Program>,
     flow: String,
-    engine: Engine,
     project: Project,
     options: Options,
 }
@@ -96,18 +100,11 @@ pub(super) fn run(args: Args) -> Status {
         Ok(file) => file,
         Err(why) => return misused(why),
     };
-    // Options that stand behind FILE are not known yet; the engine only needs to know about private networks.
-    let private = args.options.allow_private || args.rest.iter().any(|arg| arg == "--allow-private");
-    let options = EngineOptions { allow_private: private, ..EngineOptions::default() };
     let project = match host::project(&file) {
         Ok(project) => project,
         Err(status) => return status,
     };
-    let engine = match project.engine_builder(options).build() {
-        Ok(engine) => engine,
-        Err(why) => return misused(why),
-    };
-    let program = match compile(file.clone(), engine.catalog(), &DiskLoader) {
+    let program = match compile(file.clone(), &project.catalog(), &DiskLoader) {
         Ok(program) => Arc::new(program),
         Err(found) => {
             let json = args.rest.iter().any(|arg| arg == "--format=json") || args.options.format == Some(Format::Json);
@@ -119,7 +116,7 @@ pub(super) fn run(args: Args) -> Status {
             return Status::Failed;
         }
     };
-    match settle(&program, &file, args.options, args.rest, (engine, project)) {
+    match settle(&program, &file, args.options, args.rest, project) {
         Ok((job, input)) => start(job, input),
         Err(status) => status,
     }
@@ -131,7 +128,7 @@ fn settle(
     file: &SourceFile,
     before: Options,
     mut rest: Vec<String>,
-    (engine, project): (Engine, Project),
+    project: Project,
 ) -> Result<(Job, Value), Status> {
     let named = rest.first().filter(|first| !first.starts_with('-')).cloned();
     if named.is_some() {
@@ -158,7 +155,7 @@ fn settle(
         return Err(unfit(&error, file, &options));
     }
     let input = Value::from(serde_json::Value::Object(given.fields));
-    Ok((Job { program: Arc::clone(program), flow: flow.name.to_string(), engine, project, options }, input))
+    Ok((Job { program: Arc::clone(program), flow: flow.name.to_string(), project, options }, input))
 }
 
 /// The flow as a command: its parameters, then the flags of `run`.
@@ -191,6 +188,7 @@ impl Options {
             events: self.events.or(before.events),
             format: self.format.or(before.format),
             allow_private: self.allow_private || before.allow_private,
+            database: self.database.or(before.database),
             param: before.param.into_iter().chain(self.param).collect(),
             help: self.help || before.help,
         }
@@ -265,7 +263,7 @@ fn unfit(error: &StartError, file: &SourceFile, options: &Options) -> Status {
 fn start(job: Job, input: Value) -> Status {
     let done = host::block_on(async {
         let status = match host::verify(&job.project, &job.program.tools).await {
-            Ok(()) => watch(&job, input).await,
+            Ok(()) => perform(&job, input).await.unwrap_or_else(|status| status),
             Err(status) => status,
         };
         job.project.close().await;
@@ -274,33 +272,46 @@ fn start(job: Job, input: Value) -> Status {
     done.unwrap_or_else(|status| status)
 }
 
-async fn watch(job: &Job, input: Value) -> Status {
-    let run = match job.engine.start(&job.program, &job.flow, input) {
-        Ok(run) => run,
+async fn perform(job: &Job, input: Value) -> Result<Status, Status> {
+    let store = host::store(&job.project, job.options.database.as_deref()).await?;
+    let kept = store.is_some();
+    let options = EngineOptions { allow_private: job.options.allow_private, ..EngineOptions::default() };
+    let host = Host::new(&job.project, options, store)?;
+    let status = match host.engine.start(&job.program, &job.flow, input) {
+        Ok(run) => watch(&run, kept, job).await,
         Err(error) => {
             let file = SourceFile::new(job.program.sources.first().map_or("", |source| &source.name), "");
-            return unfit(&error, &file, &job.options);
+            unfit(&error, &file, &job.options)
         }
     };
+    host.close().await;
+    Ok(status)
+}
+
+async fn watch(run: &Run, kept: bool, job: &Job) -> Status {
     let Some(flow) = job.program.flow(&job.flow) else { return Status::Misused };
     let mut progress = Progress::new(flow, job.options.events.is_none());
-    follow(&run, &mut progress, job.options.events).await;
+    follow(run, kept, &mut progress, job.options.events).await;
     let end = run.value().await;
     progress.finish();
-    conclude(end, &progress, job)
+    let status = conclude(end, &progress, job);
+    if kept && status == Status::Failed && job.options.format != Some(Format::Json) {
+        err(paint().dim().apply_to(format!("flowc runs show {}", run.id())));
+    }
+    status
 }
 
 /// Shows the run until its end. The first Ctrl-C asks it to end, the second ends the process at once.
-pub(super) async fn follow_run(run: &Run, progress: &mut Progress) {
-    follow(run, progress, None).await;
+pub(super) async fn follow_run(run: &Run, kept: bool, progress: &mut Progress) {
+    follow(run, kept, progress, None).await;
 }
 
-async fn follow(run: &Run, progress: &mut Progress, events: Option<Events>) {
+async fn follow(run: &Run, kept: bool, progress: &mut Progress, events: Option<Events>) {
     let mut stream = run.events();
     let mut interrupts = Interrupts::listen();
     let mut frames = tokio::time::interval(FRAME);
     frames.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut asker = Asker::new(run);
+    let mut asker = Asker::new(run, kept);
     let mut asked = false;
     loop {
         tokio::select! {
@@ -325,47 +336,6 @@ async fn follow(run: &Run, progress: &mut Progress, events: Option<Events>) {
             }
             line = asker.line() => asker.take(line.as_deref(), run, progress),
             _ = frames.tick(), if progress.live() => progress.frame(),
-        }
-    }
-}
-
-/// Ctrl-C, and what else asks a process to end. Listening has to last as long as the run: a signal that comes while no
-/// one listens is lost.
-struct Interrupts {
-    #[cfg(unix)]
-    signals: Option<[tokio::signal::unix::Signal; 2]>,
-}
-
-impl Interrupts {
-    #[cfg(unix)]
-    fn listen() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        let signals = signal(SignalKind::interrupt()).and_then(|int| Ok([int, signal(SignalKind::terminate())?]));
-        Self { signals: signals.ok() }
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        match &mut self.signals {
-            Some([int, term]) => {
-                tokio::select! {
-                    _ = int.recv() => {}
-                    _ = term.recv() => {}
-                }
-            }
-            None => std::future::pending().await,
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn listen() -> Self {
-        Self {}
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
         }
     }
 }

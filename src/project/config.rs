@@ -7,6 +7,7 @@ use crate::project::artifacts::{self, ArtifactSettings};
 use crate::project::keys::{Key, Keys, Shape};
 use crate::project::provide::{self, Provider};
 use crate::project::reader::{Entry, Reader, Table};
+use crate::project::runs::{self, RunSettings};
 use crate::project::secrets::{self, Secret};
 use crate::run::Limits;
 use crate::source::SourceFile;
@@ -17,6 +18,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("http", Shape::Table(HTTP), "How requests go out."),
     Key::new("limits", Shape::Table(LIMITS), "What a run may use."),
     Key::new("artifacts", Shape::Table(artifacts::KEYS), "Where pictures and files that tools make are kept."),
+    Key::new("runs", Shape::Table(runs::KEYS), "Where runs are kept, how long, and what they may spend."),
     Key::new("secrets", Shape::Each(&secrets::SHAPE), "Where each secret is, and whom it may be sent to."),
     Key::new("provide", Shape::Providers, "Who provides the tools of each namespace."),
 ];
@@ -57,6 +59,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[artifacts]`
     pub artifacts: ArtifactSettings,
+    /// `[runs]`
+    pub runs: RunSettings,
     /// `[secrets]`: where each secret is.
     pub secrets: IndexMap<String, Secret>,
     /// `[provide.NAMESPACE]`: who provides the tools of a namespace.
@@ -87,7 +91,7 @@ impl Config {
     pub fn parse(source: SourceFile) -> Result<Self, Diagnostics> {
         let text = source.shared_text();
         let mut reader = Reader::new(source);
-        let mut config = Self::default();
+        let mut config = Self { runs: RunSettings::of_file(), ..Self::default() };
         if let Some(table) = reader.parse(&text) {
             config.read(&mut reader, &table);
         }
@@ -100,6 +104,7 @@ impl Config {
                 "http" => self.http.read(reader, &entry),
                 "limits" => read_limits(&mut self.limits, reader, &entry),
                 "artifacts" => self.artifacts.read(reader, &entry),
+                "runs" => self.runs.read(reader, &entry),
                 "secrets" => self.secrets = secrets::read(reader, &entry),
                 _ => self.read_providers(reader, &entry),
             }

@@ -5,6 +5,7 @@ use toml::de::DeValue;
 
 use super::*;
 use crate::project::{Safety, SecretSource};
+use crate::tools::Setting;
 use crate::types::Retry;
 
 fn parse(text: &str) -> Result<Config, Vec<String>> {
@@ -202,6 +203,23 @@ fn json(value: &DeValue<'_>) -> Json {
 }
 
 #[test]
+fn runs_are_kept_where_there_is_a_file_or_where_it_says() {
+    assert_eq!(Config::default().runs.database, None);
+    let plain = |url: &str| Some(Setting::Plain(url.to_owned()));
+    assert_eq!(parse("").expect("a config").runs.database, plain("sqlite:.flow/runs.db"));
+    let runs = parse(
+        "[runs]\ndatabase = { secret = 'DB' }\nretention = '30d'\nusd_per_run = 0.5\nusd_per_day = 20\n\
+         [secrets]\nDB = { env = 'DB' }",
+    );
+    let runs = runs.expect("a config").runs;
+    assert_eq!(runs.database, Some(Setting::Secret("DB".to_owned())));
+    assert_eq!(runs.retention, Some(Duration::from_hours(30 * 24)));
+    assert_eq!((runs.usd_per_run, runs.usd_per_day), (Some(0.5), Some(20.0)));
+    let wrong = parse("[runs]\ndatabase = 'mysql://root:hunter2@db.example'").expect_err("no such database").join("\n");
+    assert!(wrong.contains("found `mysql`"), "{wrong}");
+}
+
+#[test]
 fn the_published_schema_says_what_the_reader_says() {
     let schema = jsonschema::validator_for(&crate::project::schema()).expect("a schema");
     let agrees = |text: &str| {
@@ -227,6 +245,11 @@ fn the_published_schema_says_what_the_reader_says() {
         "limits.fuel = -1",
         "limits.tool_timeout = '10'",
         "limits.tool_timeout = '0s'",
+        "runs.database = 'mysql://db.example'",
+        "runs.database = 'sqlite:'",
+        "runs.database = { secret = 1 }",
+        "runs.retention = '30'",
+        "runs.usd_per_run = -1",
         "artifacts.dir = 1",
         "artifacts.cloudinary = { cloud = 'demo' }",
         "secrets.A = {}",

@@ -11,6 +11,7 @@ mod policy;
 mod provide;
 mod reader;
 mod remotes;
+mod runs;
 mod schema;
 mod secrets;
 
@@ -38,6 +39,7 @@ pub use lock::{LOCK_NAME, Lock};
 pub use policy::{Policy, Safety};
 pub use provide::{Provide, Provider, World};
 pub use remotes::{Asked, Synced};
+pub use runs::RunSettings;
 pub use schema::schema;
 pub use secrets::{ProjectSecrets, Secret, SecretSource};
 

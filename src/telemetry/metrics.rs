@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -13,7 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::run::{Event, EventKind, RunStatus, Usage};
+use crate::run::{Event, EventKind, Observer, RunStatus, Usage};
 use crate::telemetry::{is_tool, without_attempt};
 use crate::types::Text;
 
@@ -22,7 +22,8 @@ const DURATIONS: [f64; 14] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 /// Upper bounds of the time a commit takes, in seconds: from a fast disk to one in trouble.
 const COMMITS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
-/// The figures of one process. Give it to an engine as an observer, and serve what [`Metrics::render`] gives.
+/// The figures of one process. An engine that is given them as an observer tells them its runs' events; serve what
+/// [`Metrics::render`] gives.
 pub struct Metrics {
     registry: Registry,
     started: Family<FlowLabel, Counter>,
@@ -47,6 +48,7 @@ type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
 /// What has begun in a run and not ended.
 #[derive(Default)]
 struct Open {
+    flow: Text,
     /// The tools of steps, by their paths without their attempts.
     tools: HashMap<Text, Text>,
     /// The paths of the steps that wait for a person or a signal, without their attempts.
@@ -142,12 +144,11 @@ impl Metrics {
         self
     }
 
-    /// Takes note of an event of a run.
-    pub fn observe(&self, run: &str, flow: &str, event: &Event) {
+    fn observe(&self, run: &str, flow: &str, event: &Event) {
         let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let open = all.entry(run.into()).or_insert_with(|| {
             self.running.get_or_create(&of_flow(flow)).inc();
-            Open::default()
+            Open { flow: flow.into(), ..Open::default() }
         });
         match &event.kind {
             EventKind::RunStarted { .. } => {
@@ -185,21 +186,19 @@ impl Metrics {
                 self.ended.get_or_create(&RunLabels { flow: flow.into(), status }).inc();
                 self.run_duration.get_or_create(&of_flow(flow)).observe(seconds(*duration_ms));
                 let open = all.remove(run);
-                self.left(flow, open);
+                self.left(open);
             }
             _ => {}
         }
     }
 
-    /// This process carries a run on no longer, though it has not ended: it waits, or another has it.
-    pub fn released(&self, run: &str, flow: &str) {
+    /// This process carries a run on no longer, though it has not ended: it waits, or is left for somebody to look at.
+    pub fn released(&self, run: &str, parked: bool) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
-        self.left(flow, open);
-    }
-
-    /// A run was left for somebody to look at.
-    pub fn parked(&self, flow: &str) {
-        self.parked.get_or_create(&of_flow(flow)).inc();
+        if let (Some(open), true) = (&open, parked) {
+            self.parked.get_or_create(&of_flow(&open.flow)).inc();
+        }
+        self.left(open);
     }
 
     /// The journal took this long to make events durable.
@@ -245,10 +244,16 @@ impl Metrics {
     }
 
     /// Takes what a run had open off the gauges.
-    fn left(&self, flow: &str, open: Option<Open>) {
+    fn left(&self, open: Option<Open>) {
         let Some(open) = open else { return };
-        self.running.get_or_create(&of_flow(flow)).dec();
-        self.waiting.get_or_create(&of_flow(flow)).dec_by(open.waiting.len() as i64);
+        self.running.get_or_create(&of_flow(&open.flow)).dec();
+        self.waiting.get_or_create(&of_flow(&open.flow)).dec_by(open.waiting.len() as i64);
+    }
+}
+
+impl Observer for Arc<Metrics> {
+    fn event(&self, run: &str, flow: &str, event: &Event) {
+        self.observe(run, flow, event);
     }
 }
 

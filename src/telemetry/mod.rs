@@ -2,10 +2,14 @@
 //! run's events, so they tell what happened once, however often a run is carried on.
 
 #[cfg(feature = "metrics")]
+mod measured;
+#[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(feature = "otel")]
 mod traces;
 
+#[cfg(feature = "metrics")]
+pub use measured::Measured;
 #[cfg(feature = "metrics")]
 pub use metrics::Metrics;
 #[cfg(feature = "otel")]

@@ -4,7 +4,7 @@
 //! ends, from the times that the events tell. So all spans of a run make one trace, whichever processes carried it on.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -22,11 +22,11 @@ use tokio::runtime::Runtime;
 
 use crate::run::journal::pattern;
 use crate::run::ports::hex_sha256;
-use crate::run::{Event, EventKind, RunError, Usage};
+use crate::run::{Event, EventKind, Observer, RunError, Usage};
 use crate::telemetry::{is_tool, without_attempt};
 use crate::types::Text;
 
-/// Sends traces of runs. Give it to an engine as an observer, and [`Traces::shutdown`] it at the end.
+/// Sends traces of the runs of engines that are given it as an observer; [`Traces::shutdown`] sends the last.
 pub struct Traces {
     spans: BatchSpanProcessor,
     scope: InstrumentationScope,
@@ -104,8 +104,7 @@ impl Traces {
         Ok(Self { spans, scope, open: Mutex::default() })
     }
 
-    /// Takes note of an event of a run.
-    pub fn observe(&self, run: &str, flow: &str, event: &Event) {
+    fn observe(&self, run: &str, flow: &str, event: &Event) {
         let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let open = all.entry(run.into()).or_default();
         match &event.kind {
@@ -140,11 +139,6 @@ impl Traces {
         if event.kind.ends_run() {
             all.remove(run);
         }
-    }
-
-    /// This process carries a run on no longer, though it has not ended.
-    pub fn released(&self, run: &str) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
     }
 
     /// Sends what there is and ends. It blocks for at most five seconds: in async code, call it on a thread that may.
@@ -217,6 +211,12 @@ impl Traces {
             status: told.status,
             instrumentation_scope: self.scope.clone(),
         });
+    }
+}
+
+impl Observer for Arc<Traces> {
+    fn event(&self, run: &str, flow: &str, event: &Event) {
+        self.observe(run, flow, event);
     }
 }
 

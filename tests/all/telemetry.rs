@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowc::run::{Engine, Run, ToolError, Usage, tool_in_context};
+use flowc::run::journal::Rest;
+use flowc::run::{Engine, Journal, Lease, MemoryJournal, Observer, Run, RunError, ToolError, Usage, tool_in_context};
 use flowc::source::SourceFile;
-use flowc::telemetry::{Metrics, Traces};
+use flowc::telemetry::{Measured, Metrics, Traces};
 use flowc::tools::human;
 use flowc::value::{ErrorKind, Value};
 use futures::StreamExt;
@@ -33,7 +34,7 @@ fn engine() -> Engine {
 }
 
 fn start(engine: &Engine, body: &str) -> Run {
-    let flow = format!("flow it() {{ {body} }}");
+    let flow = format!("flow it() -> json {{ {body} return 1 }}");
     let program = engine.compile(SourceFile::new("it.flow", flow)).unwrap_or_else(|wrong| panic!("{wrong}"));
     engine.start(&program, "it", Value::map([])).unwrap()
 }
@@ -54,12 +55,11 @@ const BAD: &str = r#"step site.fetch("gone")"#;
 #[tokio::test(start_paused = true)]
 async fn figures_tell_what_runs_did() {
     let engine = engine();
-    let metrics = Metrics::new();
+    let metrics = Arc::new(Metrics::new());
     let runs = [start(&engine, GOOD), start(&engine, BAD)];
-    observed(&runs, |run, event| metrics.observe(run, "it", event)).await;
+    observed(&runs, |run, event| metrics.event(run, "it", event)).await;
     metrics.commit(Duration::from_micros(300));
     metrics.database_error();
-    metrics.parked("it");
     let page = metrics.render();
     for line in [
         r#"flow_runs_started_total{flow="it"} 2"#,
@@ -75,7 +75,6 @@ async fn figures_tell_what_runs_did() {
         r#"flow_run_duration_seconds_count{flow="it"} 2"#,
         r#"flow_tokens_total{flow="it",direction="input"} 400"#,
         r#"flow_cost_usd_total{flow="it"} 1.0"#,
-        r#"flow_runs_parked_total{flow="it"} 1"#,
         "flow_database_errors_total 1",
         r#"flow_journal_commit_duration_seconds_bucket{le="0.0005"} 1"#,
     ] {
@@ -86,7 +85,7 @@ async fn figures_tell_what_runs_did() {
 #[tokio::test(start_paused = true)]
 async fn gauges_go_up_and_down_with_what_waits_and_runs() {
     let engine = engine();
-    let metrics = Metrics::new();
+    let metrics = Arc::new(Metrics::new());
     let run = start(&engine, r#"step human.approve("Go on?")"#);
     let mut events = run.events();
     let gauge = |name: &str| {
@@ -95,7 +94,7 @@ async fn gauges_go_up_and_down_with_what_waits_and_runs() {
     };
     let mut seen = Vec::new();
     while let Some(event) = events.next().await {
-        metrics.observe(run.id(), "it", &event);
+        metrics.event(run.id(), "it", &event);
         seen.push((event.kind.name(), gauge("flow_runs_running"), gauge("flow_steps_waiting")));
         if event.kind.name() == "run.waiting" {
             run.answer(event.kind.path().unwrap(), true).unwrap();
@@ -104,13 +103,34 @@ async fn gauges_go_up_and_down_with_what_waits_and_runs() {
     assert!(seen.contains(&("run.waiting", Some(1), Some(1))), "{seen:?}");
     assert_eq!(seen.last(), Some(&("run.completed", Some(0), Some(0))), "{seen:?}");
 
-    let left = start(&engine, r#"step human.approve("Go on?")"#);
-    let waits = left.events().take_while(|event| std::future::ready(event.kind.name() != "run.waiting"));
-    waits.collect::<Vec<_>>().await;
-    left.recorded().iter().for_each(|event| metrics.observe(left.id(), "it", event));
-    assert_eq!((gauge("flow_runs_running"), gauge("flow_steps_waiting")), (Some(1), Some(1)));
-    metrics.released(left.id(), "it");
+    left_waiting(&engine, &metrics).await;
     assert_eq!((gauge("flow_runs_running"), gauge("flow_steps_waiting")), (Some(0), Some(0)));
+    assert_eq!(gauge("flow_runs_parked_total"), Some(1));
+}
+
+/// A run that is parked while it waits, through a store that is measured.
+async fn left_waiting(engine: &Engine, metrics: &Arc<Metrics>) {
+    let run = start(engine, r#"step human.approve("Go on?")"#);
+    let waits = run.events().take_while(|event| std::future::ready(event.kind.name() != "run.waiting"));
+    waits.collect::<Vec<_>>().await;
+    run.recorded().iter().for_each(|event| metrics.event(run.id(), "it", event));
+    let up = |name: &str| metrics.render().contains(&format!("{name}{{flow=\"it\"}} 1\n"));
+    assert!(up("flow_runs_running") && up("flow_steps_waiting"), "{}", metrics.render());
+    let store = Measured::new(Arc::new(MemoryJournal::new()), Arc::clone(metrics));
+    let lease = Lease { run: run.id().into(), epoch: 1 };
+    // The store in memory does not know the run; that is no error of a database.
+    let rest = Rest::Parked(RunError::new(ErrorKind::Internal, "it cannot go on"));
+    assert!(store.release(&lease, rest).await.is_err());
+    assert!(!metrics.render().contains("flow_database_errors_total 1"));
+}
+
+#[tokio::test]
+async fn commits_are_measured() {
+    let metrics = Arc::new(Metrics::new());
+    let store = Measured::new(Arc::new(MemoryJournal::durable()), Arc::clone(&metrics));
+    let engine = Engine::builder().journal(store).build().unwrap();
+    assert_eq!(start(&engine, "").value().await.unwrap(), Value::Int(1));
+    assert!(!metrics.render().contains("flow_journal_commit_duration_seconds_count 0"), "{}", metrics.render());
 }
 
 /// The families of a page, with the suffixes that their samples have.
@@ -133,9 +153,9 @@ async fn alerts_ask_for_figures_that_there_are() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations/alerts.yml");
     let text = std::fs::read_to_string(file).unwrap();
     // A figure shows once there is something to tell.
-    let metrics = Metrics::new();
-    observed(&[start(&engine(), GOOD)], |run, event| metrics.observe(run, "it", event)).await;
-    metrics.parked("it");
+    let metrics = Arc::new(Metrics::new());
+    observed(&[start(&engine(), GOOD)], |run, event| metrics.event(run, "it", event)).await;
+    left_waiting(&engine(), &metrics).await;
     let known = samples(&metrics.render());
     let named: BTreeSet<String> =
         regex::Regex::new(r"\bflow_\w+").unwrap().find_iter(&text).map(|name| name.as_str().to_owned()).collect();
@@ -249,7 +269,7 @@ async fn a_collector_receives_a_run_as_one_trace() {
     let (endpoint, mut received) = collector().await;
     let traces = Arc::new(Traces::to(&endpoint).unwrap());
     let runs = [start(&engine(), &format!("{GOOD} {BAD}"))];
-    observed(&runs, |run, event| traces.observe(run, "it", event)).await;
+    observed(&runs, |run, event| traces.event(run, "it", event)).await;
     let ending = Arc::clone(&traces);
     tokio::task::spawn_blocking(move || ending.shutdown()).await.unwrap();
     let spans = spans(&received.recv().await.expect("a request"));
@@ -262,4 +282,20 @@ async fn a_collector_receives_a_run_as_one_trace() {
     assert!(run.nanos >= pages.nanos + bad.nanos && page.nanos >= 1_000_000_000, "{spans:?}");
     assert!(page.attributes.contains("gen_ai.tool.name") && page.attributes.contains("gen_ai.usage.input_tokens"));
     assert!(bad.attributes.contains("error.type") && bad.events >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_sends_traces_where_the_environment_says() {
+    let (endpoint, mut received) = collector().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("f.flow"), "flow f() -> int { step time.sleep(1ms) return 1 }").unwrap();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_flowc"));
+    command.args(["run", "f.flow"]).current_dir(folder.path());
+    command.env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &endpoint).env("OTEL_SERVICE_NAME", "shop");
+    assert!(command.output().await.unwrap().status.success());
+    let request = received.recv().await.expect("a request");
+    let spans = spans(&request);
+    assert_eq!(spans.keys().collect::<Vec<_>>(), ["run f", "time.sleep@1"]);
+    let resource = one(&inside(&request, 1)[0], 1);
+    assert!(String::from_utf8_lossy(&resource).contains("shop"), "{resource:?}");
 }

@@ -4,7 +4,8 @@
 use console::{Style, measure_text_width, truncate_str};
 use jiff::Timestamp;
 
-use super::super::output::brief;
+use super::super::output::{brief, spent};
+use super::timeline;
 use super::tree::{Fan, Kind, Node, State, Tree};
 
 /// A fan-out of at most this many items shows every one of them.
@@ -29,6 +30,18 @@ pub(super) struct Canvas {
     pub(super) planned: Vec<(String, String)>,
     /// Said beside the flow's name: that the run is being cancelled.
     pub(super) remark: String,
+    pub(super) view: View,
+}
+
+/// What a picture is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// To watch a run.
+    Live,
+    /// To look at one that is kept: with attempts, and what steps spent.
+    Kept,
+    /// To see where its time went: bars over the run's time.
+    Timeline,
 }
 
 /// How much is folded away.
@@ -61,6 +74,21 @@ pub(super) fn picture(tree: &Tree, canvas: &Canvas) -> Vec<String> {
     let hidden = lines.len().saturating_sub(1 + room);
     lines.splice(1..=hidden, [canvas.paint.clone().dim().apply_to(format!("  … {hidden} more lines")).to_string()]);
     lines
+}
+
+/// All of the tree, without a heading, however many lines it takes.
+pub(super) fn outline(tree: &Tree, canvas: &Canvas) -> Vec<String> {
+    let mut pen = Pen { tree, canvas, fold: Fold::Little, lines: Vec::new() };
+    if canvas.view == View::Timeline {
+        pen.lines.push(timeline::axis(tree, canvas));
+    }
+    for (_, node) in tree.nodes(&tree.roots) {
+        pen.node(node, 0);
+    }
+    if canvas.view == View::Kept {
+        pen.planned();
+    }
+    pen.lines
 }
 
 fn heading(tree: &Tree, canvas: &Canvas) -> String {
@@ -139,12 +167,12 @@ impl Pen<'_> {
 
     /// Of many items: those that failed and those that run, and how many more there are.
     fn some_items(&mut self, children: &[usize], node: &Node, depth: usize) {
-        let (mut failed, mut running) = (Vec::new(), Vec::new());
+        let (mut failed, mut running, mut through) = (Vec::new(), Vec::new(), Vec::new());
         for (_, item) in self.tree.nodes(children).filter(|(_, child)| child.kind == Kind::Item) {
             match self.tree.state(item) {
                 State::Failed => failed.push(item),
-                State::Running | State::Waiting => running.push(item),
-                _ => {}
+                State::Running | State::Waiting | State::Asking => running.push(item),
+                State::Completed | State::Skipped | State::Cancelled => through.push(item),
             }
         }
         let most = if self.fold == Fold::Most { 2 } else { SHOWN };
@@ -159,6 +187,21 @@ impl Pen<'_> {
                 self.aside(depth, &format!("… and {} more {what}", items.len() - most));
             }
         }
+        if self.canvas.view != View::Live && !through.is_empty() {
+            let took = |item: &&Node| match self.tree.extent(item) {
+                (Some(from), Some(to)) => to.duration_since(from),
+                _ => jiff::SignedDuration::ZERO,
+            };
+            through.sort_by_key(|item| std::cmp::Reverse(took(item)));
+            let others = through.split_off(through.len().min(most));
+            self.aside(depth, "the slowest:");
+            for item in through {
+                self.item(item, depth);
+            }
+            if !others.is_empty() {
+                self.aside(depth, &format!("… and {} more", others.len()));
+            }
+        }
     }
 
     /// Steps of the body that have not begun; after the end there is nothing to wait for.
@@ -168,7 +211,7 @@ impl Pen<'_> {
         }
         for (name, label) in &self.canvas.planned {
             if !self.tree.has_begun(name) {
-                self.aside(1, &format!("○ {label}"));
+                self.aside(usize::from(self.canvas.view == View::Live), &format!("○ {label}"));
             }
         }
     }
@@ -181,12 +224,19 @@ impl Pen<'_> {
 
     /// One line: the icon, the label, what there is to say, and the duration at the right edge.
     fn line(&mut self, node: &Node, state: State, label: &str, depth: usize) {
+        if self.canvas.view == View::Timeline {
+            self.lines.push(timeline::row(self.tree, node, (state, label), depth, self.canvas));
+            return;
+        }
         let paint = &self.canvas.paint;
         let indent = "  ".repeat(depth);
-        let running = SPINNER.get(self.canvas.tick % SPINNER.len()).copied().unwrap_or("·");
         let (icon, style) = match state {
-            State::Running => (running, paint.clone().cyan()),
+            State::Running if self.canvas.view == View::Kept => ("▶", paint.clone().cyan()),
+            State::Running => {
+                (SPINNER.get(self.canvas.tick % SPINNER.len()).copied().unwrap_or("·"), paint.clone().cyan())
+            }
             State::Waiting => ("↻", paint.clone().yellow()),
+            State::Asking => ("?", paint.clone().yellow()),
             State::Completed => ("✓", paint.clone().green()),
             State::Failed => ("✗", paint.clone().red()),
             State::Skipped => ("⊘", paint.clone().dim()),
@@ -225,11 +275,19 @@ impl Pen<'_> {
         }
         let style = match state {
             State::Failed => paint.clone().red(),
-            State::Waiting => paint.clone().yellow(),
+            State::Waiting | State::Asking => paint.clone().yellow(),
             _ => paint.clone().dim(),
         };
         if !node.note.is_empty() && (node.state != State::Running || node.attempt == 1) {
             said.push(style.apply_to(&node.note).to_string());
+        }
+        if self.canvas.view == View::Kept {
+            let attempts =
+                (node.attempt > 1 && state == State::Completed).then(|| format!("{} attempts", node.attempt));
+            let facts: Vec<String> = attempts.into_iter().chain(spent(&node.usage)).collect();
+            if !facts.is_empty() {
+                said.push(paint.clone().dim().apply_to(facts.join(" · ")).to_string());
+            }
         }
         said.join("  ")
     }
@@ -252,10 +310,10 @@ impl Pen<'_> {
     }
 }
 
-fn since(start: Option<Timestamp>, now: Timestamp) -> Option<u64> {
+pub(super) fn since(start: Option<Timestamp>, now: Timestamp) -> Option<u64> {
     Some(u64::try_from(now.duration_since(start?).as_millis()).unwrap_or_default())
 }
 
-fn in_brief(millis: u64) -> String {
+pub(super) fn in_brief(millis: u64) -> String {
     brief(std::time::Duration::from_millis(millis))
 }

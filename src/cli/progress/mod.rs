@@ -5,16 +5,17 @@ mod path;
 mod plain;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod tree;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use console::Term;
+use console::{Style, Term};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use self::draw::Canvas;
+use self::draw::{Canvas, View};
 use self::tree::{State, Tree};
 use super::output::{brief, columns, count, err, paint, watched};
 use crate::program::{Block, Expr, Flow, Stmt, TemplatePart};
@@ -169,6 +170,7 @@ impl Progress {
             paint: paint(),
             planned: self.planned.clone(),
             remark: self.remark.clone(),
+            view: View::Live,
         };
         draw::picture(&self.tree, &canvas)
     }
@@ -197,6 +199,40 @@ impl Progress {
         let took = brief(Duration::from_millis(end.duration_ms));
         Some(format!("{} {} {word} in {took}: {}", style.apply_to(icon), self.tree.flow, facts.join(", ")))
     }
+}
+
+/// How a run that is kept is drawn.
+#[derive(Clone, Debug)]
+pub(super) struct Sheet {
+    /// How wide.
+    pub(super) columns: usize,
+    /// The moment it is looked at.
+    pub(super) now: Timestamp,
+    /// The style to begin from.
+    pub(super) paint: Style,
+    /// Whether as bars over the run's time.
+    pub(super) timeline: bool,
+}
+
+/// The steps of a run that is kept, as a tree, one a line.
+pub(super) fn kept<'a>(flow: Option<&Flow>, events: impl Iterator<Item = &'a Event>, sheet: &Sheet) -> Vec<String> {
+    let mut tree = Tree::default();
+    events.for_each(|event| tree.apply(event));
+    let mut planned = Vec::new();
+    if let Some(flow) = flow {
+        body_steps(&flow.body, &mut planned);
+    }
+    let canvas = Canvas {
+        columns: sheet.columns,
+        lines: usize::MAX,
+        now: sheet.now,
+        tick: 0,
+        paint: sheet.paint.clone(),
+        planned,
+        remark: String::new(),
+        view: if sheet.timeline { View::Timeline } else { View::Kept },
+    };
+    draw::outline(&tree, &canvas)
 }
 
 /// The named and titled steps of a body, in the order of the text; those of branches only where they surely come.

@@ -3,7 +3,7 @@
 use console::Style;
 use jiff::Timestamp;
 
-use super::draw::{Canvas, picture};
+use super::draw::{Canvas, View, picture};
 use super::plain;
 use super::tree::Tree;
 use crate::run::Event;
@@ -87,6 +87,7 @@ impl Recorded {
             paint: Style::new().force_styling(false),
             planned: vec![("pages".into(), "pages".into()), ("rows".into(), "Extract the facts".into())],
             remark: String::new(),
+            view: View::Live,
         };
         let lines = picture(&self.tree(), &canvas);
         for line in &lines {
@@ -197,6 +198,7 @@ fn no_line_is_wider_than_the_terminal() {
             paint: Style::new(),
             planned: vec![("two".to_owned(), "A step that is still to come, with a title of its own too".to_owned())],
             remark: "cancelling and undoing; Ctrl-C again quits at once".to_owned(),
+            view: View::Live,
         };
         for line in picture(&tree, &canvas) {
             assert!(console::measure_text_width(&line) <= columns, "{columns}: {line:?}");

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::path::{self, Part};
-use crate::run::{Event, EventKind, RunError};
+use crate::run::{Event, EventKind, RunError, Usage};
 use crate::value::ErrorKind;
 
 /// A run as seen so far.
@@ -59,7 +59,11 @@ pub(super) struct Node {
     pub(super) state: State,
     pub(super) attempt: u32,
     pub(super) started: Option<Timestamp>,
+    pub(super) ended: Option<Timestamp>,
     pub(super) duration_ms: Option<u64>,
+    /// What it was at, and from when.
+    pub(super) phases: Vec<(Timestamp, State)>,
+    pub(super) usage: Usage,
     /// For a fan-out: how many items there are in all.
     pub(super) items: Option<u32>,
     /// What there is to say: why it failed, waits or was retried; its partial output.
@@ -86,6 +90,8 @@ pub(super) enum State {
     Running,
     /// Between two attempts.
     Waiting,
+    /// For a person or a signal.
+    Asking,
     Completed,
     Failed,
     Skipped,
@@ -94,7 +100,14 @@ pub(super) enum State {
 
 impl State {
     pub(super) fn settled(self) -> bool {
-        !matches!(self, State::Running | State::Waiting)
+        !matches!(self, State::Running | State::Waiting | State::Asking)
+    }
+}
+
+impl Node {
+    fn turn(&mut self, state: State, at: Timestamp) {
+        self.state = state;
+        self.phases.push((at, state));
     }
 }
 
@@ -147,7 +160,7 @@ impl Tree {
                 let wait = super::super::output::brief(std::time::Duration::from_millis(*wait_ms));
                 let note = format!("attempt {attempt} failed, again in {wait}: {}", blame(error));
                 self.change(path, |node| {
-                    node.state = State::Waiting;
+                    node.turn(State::Waiting, event.at);
                     node.note = note;
                 });
             }
@@ -155,34 +168,42 @@ impl Tree {
                 let note = one_line(&output.as_str().map_or_else(|| output.to_json_text(), str::to_owned));
                 self.change(path, |node| node.note = note);
             }
-            EventKind::StepCompleted { path, duration_ms, .. } => {
+            EventKind::StepCompleted { path, duration_ms, usage, .. } => {
                 self.tally.completed += 1;
-                self.settle(path, State::Completed, Some(*duration_ms), None);
+                self.settle(event.at, path, State::Completed, Some(*duration_ms), None);
+                self.spent(path, usage.as_deref());
             }
-            EventKind::StepFailed { path, error, duration_ms, .. } => {
+            EventKind::StepFailed { path, error, duration_ms, usage } => {
                 self.tally.failed += 1;
                 let tries =
                     if error.attempts > 1 { format!(" after {} attempts", error.attempts) } else { String::new() };
                 let note = format!("{}{tries}: {}", error.kind, one_line(&error.message));
-                self.settle(path, State::Failed, Some(*duration_ms), Some(note));
+                self.settle(event.at, path, State::Failed, Some(*duration_ms), Some(note));
+                self.spent(path, usage.as_deref());
             }
             EventKind::StepSkipped { path } => {
                 self.tally.skipped += 1;
                 self.find_or_add(path);
-                self.settle(path, State::Skipped, None, Some("skipped".to_owned()));
+                self.settle(event.at, path, State::Skipped, None, Some("skipped".to_owned()));
             }
             EventKind::StepCancelled { path, duration_ms } => {
                 self.tally.cancelled += 1;
-                self.settle(path, State::Cancelled, Some(*duration_ms), Some("cancelled".to_owned()));
+                self.settle(event.at, path, State::Cancelled, Some(*duration_ms), Some("cancelled".to_owned()));
             }
             EventKind::RunWaiting { path, reason, .. } => {
-                self.change(path, |node| node.note = format!("waits for {reason}"));
+                self.change(path, |node| {
+                    node.turn(State::Asking, event.at);
+                    node.note = format!("waits for {reason}");
+                });
             }
             EventKind::StepCaught { path, error, .. } => {
                 let note = format!("caught {}", blame(error));
                 self.change(path, |node| node.note = note);
             }
-            EventKind::RunReceived { path, .. } => self.change(path, |node| node.note = String::new()),
+            EventKind::RunReceived { path, .. } => self.change(path, |node| {
+                node.turn(State::Running, event.at);
+                node.note = String::new();
+            }),
             EventKind::Emitted { .. }
             | EventKind::StepReturned { .. }
             | EventKind::StepExpired { .. }
@@ -203,7 +224,7 @@ impl Tree {
         let mut state = State::Completed;
         for (_, child) in self.nodes(&node.children) {
             match self.state(child) {
-                State::Running | State::Waiting => return State::Running,
+                State::Running | State::Waiting | State::Asking => return State::Running,
                 State::Completed | State::Skipped => {}
                 worse => state = worse,
             }
@@ -211,12 +232,23 @@ impl Tree {
         state
     }
 
+    /// From when until when a node went on, as far as is known; a container's follows from what it holds.
+    pub(super) fn extent(&self, node: &Node) -> (Option<Timestamp>, Option<Timestamp>) {
+        if node.kind == Kind::Step {
+            return (node.started, node.ended);
+        }
+        let parts = self.nodes(&node.children).map(|(_, child)| self.extent(child));
+        parts.fold((None, None), |(from, to), (start, end)| {
+            (from.into_iter().chain(start).min(), to.into_iter().chain(end).max())
+        })
+    }
+
     /// How far a node's items are; all zero where it has none.
     pub(super) fn fan(&self, node: &Node) -> Fan {
         let mut fan = Fan::default();
         for (_, item) in self.nodes(&node.children).filter(|(_, child)| child.kind == Kind::Item) {
             match self.state(item) {
-                State::Running | State::Waiting => fan.running += 1,
+                State::Running | State::Waiting | State::Asking => fan.running += 1,
                 State::Failed => (fan.done, fan.failed) = (fan.done + 1, fan.failed + 1),
                 State::Completed | State::Skipped | State::Cancelled => fan.done += 1,
             }
@@ -243,7 +275,7 @@ impl Tree {
         if let Some(title) = title.filter(|title| !title.trim().is_empty()) {
             node.label = one_line(title);
         }
-        node.state = State::Running;
+        node.turn(State::Running, at);
         node.attempt = attempt;
         node.items = items;
         node.started = node.started.or(Some(at));
@@ -264,12 +296,18 @@ impl Tree {
         }
     }
 
-    fn settle(&mut self, path: &str, state: State, duration_ms: Option<u64>, note: Option<String>) {
+    fn settle(&mut self, at: Timestamp, path: &str, state: State, duration_ms: Option<u64>, note: Option<String>) {
         self.change(path, |node| {
             node.state = state;
+            node.ended = Some(at);
             node.duration_ms = duration_ms;
             node.note = note.unwrap_or_default();
         });
+    }
+
+    fn spent(&mut self, path: &str, usage: Option<&Usage>) {
+        let Some(usage) = usage else { return };
+        self.change(path, |node| node.usage.add(usage));
     }
 
     fn finish(&mut self, how: State, duration_ms: u64) {
@@ -324,7 +362,10 @@ impl Tree {
             state: State::Running,
             attempt: 1,
             started: None,
+            ended: None,
             duration_ms: None,
+            phases: Vec::new(),
+            usage: Usage::default(),
             items: None,
             note: String::new(),
             children: Vec::new(),

@@ -5,6 +5,7 @@ mod check;
 mod log;
 mod rest;
 mod run;
+mod runs;
 #[cfg(target_os = "linux")]
 mod screenshot;
 

@@ -1,0 +1,174 @@
+//! `flowc runs resume` and `migrate`: runs that go on here.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::super::host::{self, Host};
+use super::super::output::{Status, err, misused, out, paint};
+use super::super::progress::Progress;
+use super::super::{files, report, run as running};
+use super::list::short;
+use super::{Done, Records, select, wrong};
+use crate::compile::compile;
+use crate::project::{EngineOptions, Project};
+use crate::run::journal::{Kept, Rest};
+use crate::run::{JournalError, ResumeError, Run, RunStore};
+use crate::source::DiskLoader;
+
+/// Carry runs on that nobody carries on, one after the other, as `flowc run` would
+#[derive(clap::Args, Debug)]
+pub(super) struct Resume {
+    /// The runs
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
+    ids: Vec<String>,
+    /// Those whose process is gone, and those whose wait is over
+    #[arg(long)]
+    all: bool,
+    /// Let flows reach addresses of private networks and of this machine
+    #[arg(long)]
+    allow_private: bool,
+}
+
+/// Let a run go on with another program, if that could have done what the run has done
+#[derive(clap::Args, Debug)]
+pub(super) struct Migrate {
+    /// The run
+    #[arg(value_name = "ID")]
+    id: String,
+    /// The file of the program
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// Only say whether it fits
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What carries runs on.
+pub(super) struct Carrier<'a> {
+    pub(super) project: &'a Project,
+    pub(super) store: Arc<dyn RunStore>,
+}
+
+impl Carrier<'_> {
+    /// What is kept of a run whose tools are still what its program was checked against.
+    async fn verified(&self, run: &str) -> Result<Kept, Status> {
+        let kept = self.store.load(run).await.map_err(wrong)?;
+        host::verify(self.project, &kept.opening.program.tools).await?;
+        Ok(kept)
+    }
+
+    fn host(&self, allow_private: bool) -> Result<Host, Status> {
+        let options = EngineOptions { allow_private, ..EngineOptions::default() };
+        Host::new(self.project, options, Some(Arc::clone(&self.store)))
+    }
+}
+
+pub(super) async fn resume(args: &Resume, carrier: &Carrier<'_>, records: &Records<'_>) -> Done {
+    let host = carrier.host(args.allow_private)?;
+    let mut worst = Status::Fine;
+    for id in &args.ids {
+        worst = worst.max(resume_one(id, &host, carrier, records).await.unwrap_or_else(|status| status));
+    }
+    if args.all {
+        worst = worst.max(resume_all(&host, carrier, records).await?);
+    }
+    host.close().await;
+    carrier.project.close().await;
+    Ok(worst)
+}
+
+async fn resume_one(id: &str, host: &Host, carrier: &Carrier<'_>, records: &Records<'_>) -> Done {
+    let run = select::find(id, records).await?.run;
+    let kept = carrier.verified(&run).await?;
+    let run = host.engine.take(&run).await.map_err(refused)?;
+    Ok(follow(&run, &kept).await)
+}
+
+/// Carries on what nobody does, one at a time, so that others can take what is left.
+async fn resume_all(host: &Host, carrier: &Carrier<'_>, records: &Records<'_>) -> Done {
+    let (mut worst, mut done) = (Status::Fine, 0);
+    while let Some(lease) = records.store.claim(1, records.now).await.map_err(wrong)?.pop() {
+        done += 1;
+        let kept = match carrier.verified(&lease.run).await {
+            Ok(kept) => kept,
+            Err(status) => {
+                // It is left to whoever has the tools that it knows.
+                records.store.release(&lease, Rest::Waiting(Some(records.now))).await.map_err(wrong)?;
+                return Err(status);
+            }
+        };
+        worst = worst.max(match host.engine.resume(lease).await {
+            Ok(run) => follow(&run, &kept).await,
+            Err(why) => refused(why),
+        });
+    }
+    if done == 0 {
+        err("no run waits for somebody to carry it on");
+    }
+    Ok(worst)
+}
+
+/// Shows a run until its end, and writes what it returns.
+async fn follow(run: &Run, kept: &Kept) -> Status {
+    let program = &kept.opening.program;
+    let Some(flow) = program.flow(&kept.opening.flow) else { return Status::Misused };
+    let mut progress = Progress::new(flow, true);
+    running::follow_run(run, true, &mut progress).await;
+    let end = run.value().await;
+    progress.finish();
+    match end {
+        Ok(value) => {
+            out(report::pretty(&(&value).into()));
+            Status::Fine
+        }
+        Err(error) => running::failed(&error, &progress, program),
+    }
+}
+
+pub(super) async fn migrate(args: &Migrate, carrier: &Carrier<'_>, records: &Records<'_>) -> Done {
+    let run = select::find(&args.id, records).await?;
+    let file = files::read(&args.to).map_err(misused)?;
+    let program = compile(file, &carrier.project.catalog(), &DiskLoader).map_err(|found| {
+        report::diagnostics(&found.list, &found.sources, report::Format::Human);
+        Status::Failed
+    })?;
+    let program = Arc::new(program);
+    let host = carrier.host(false)?;
+    let fits = if args.dry_run {
+        host.engine.rehearse(&run.run, &program).await
+    } else {
+        host.engine.migrate(&run.run, &program).await
+    };
+    host.close().await;
+    match fits.map_err(refused)? {
+        Ok(()) if args.dry_run => out(format_args!("`{}` could go on with `{}`", short(&run.run), args.to.display())),
+        Ok(()) => out(format_args!(
+            "`{}` goes on with `{}`: `flowc runs resume {}` carries it on",
+            short(&run.run),
+            args.to.display(),
+            short(&run.run)
+        )),
+        Err(why) => {
+            misused(format_args!("`{}` does not fit what the run has done", args.to.display()));
+            err(report::failure(&why, "the flow", None, &program).trim_end());
+            return Err(Status::Failed);
+        }
+    }
+    Ok(Status::Fine)
+}
+
+/// Says why a run cannot go on here.
+fn refused(why: ResumeError) -> Status {
+    match why {
+        ResumeError::Journal(why @ JournalError::Held(_)) => {
+            let status = wrong(why);
+            err(paint().dim().apply_to("`flowc runs watch` shows what it does"));
+            status
+        }
+        ResumeError::Journal(why) => wrong(why),
+        other => {
+            misused(other);
+            Status::Failed
+        }
+    }
+}
