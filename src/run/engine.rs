@@ -184,7 +184,7 @@ pub(crate) struct Prepared {
 
 /// A new run's id: 23 characters of base 32 (Crockford's), the first ten its time in milliseconds, so that ids sort by
 /// age, the others random.
-fn run_id(now: Timestamp) -> Text {
+pub(crate) fn run_id(now: Timestamp) -> Text {
     const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let mut id = String::with_capacity(23);
     let mut write = |bits: u64, digits: u32| {

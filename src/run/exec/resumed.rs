@@ -101,6 +101,12 @@ pub(super) fn as_recorded<'s, 'm: 's>(
     })
 }
 
+/// Whether it is recorded that an attempt failed. What is around it may have been cancelled only since.
+pub(super) fn failed(machine: &Machine<'_>, job: &Job<'_>, label: &str) -> bool {
+    let outcome = machine.live().err().and_then(|replay| replay.outcome(&job.path, label));
+    matches!(outcome, Some(Outcome::Failed(..)))
+}
+
 /// How a step ended that was cancelled between two attempts, in its turn.
 pub(super) fn cut<'s, 'm: 's>(strand: &'s Strand<'m>, job: &'s Job<'m>, stop: Stop) -> BoxFuture<'s, Flowing> {
     Box::pin(async move {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::program::Action;
 use crate::run::event::{EventKind, RunError};
 use crate::run::exec::prepared::Prepared;
-use crate::run::exec::resumed::{as_recorded, between_attempts, cut, limited};
+use crate::run::exec::resumed::{as_recorded, between_attempts, cut, failed, limited};
 use crate::run::exec::step::Job;
 use crate::run::exec::{Exit, Failure, Flowing, Stop, Strand, call, forms, path, undo};
 use crate::run::ports::Usage;
@@ -142,7 +142,7 @@ async fn within<'m>(
     let (flowing, late) = limited(machine, label.clone(), at, limit, &scope, body).await;
     strand.scope = around;
     match flowing {
-        Err(Stop::Cancelled) if late && !strand.scope.is_cancelled() => {
+        Err(Stop::Cancelled) if late && (!strand.scope.is_cancelled() || failed(machine, job, label)) => {
             Err(Stop::Failed(Failure::of(RunError { step: job.path.clone(), span: Some(job.span), ..too_long(limit) })))
         }
         flowing => flowing,

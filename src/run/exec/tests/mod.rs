@@ -6,6 +6,7 @@ mod cancel;
 mod crash;
 mod engine;
 mod forms;
+mod kept;
 mod steps;
 mod undo;
 
