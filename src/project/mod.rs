@@ -119,6 +119,8 @@ impl Project {
     pub fn engine_builder(&self, options: EngineOptions) -> EngineBuilder {
         let limits = Limits {
             longest_timeout: options.longest_timeout.or(self.config.limits.longest_timeout),
+            usd_per_run: self.config.runs.usd_per_run,
+            usd_per_day: self.config.runs.usd_per_day,
             ..self.config.limits.clone()
         };
         let world = self.world(options);

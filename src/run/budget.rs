@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::program::Budget;
+use crate::run::limits::Limits;
 use crate::run::ports::Usage;
 use crate::types::Text;
 
-/// The accounts of a flow with a budget and of those around it.
+/// The accounts of a flow with a budget and of those around it: outermost what the operator lets runs spend.
 pub(crate) struct Account {
-    flow: Text,
+    /// Whose it is, and what raises its bound: for messages.
+    whose: String,
+    raise: &'static str,
     budget: Budget,
     spent: Mutex<Spent>,
     around: Option<Arc<Account>>,
@@ -27,8 +30,29 @@ impl Account {
         if *budget == Budget::default() {
             return around.cloned();
         }
-        let account = Account { flow: flow.clone(), budget: *budget, spent: Mutex::default(), around: around.cloned() };
-        Some(Arc::new(account))
+        let whose = format!("`{flow}`");
+        let spent = Mutex::default();
+        Some(Arc::new(Account { whose, raise: "`@budget(usd: …)`", budget: *budget, spent, around: around.cloned() }))
+    }
+
+    /// The account of a run, within what all runs may spend in a day.
+    pub(crate) fn of_run(limits: &Limits, day: Option<&Arc<Account>>) -> Option<Arc<Account>> {
+        let Some(usd) = limits.usd_per_run else { return day.cloned() };
+        let budget = Budget { usd: Some(usd), ..Budget::default() };
+        let (whose, raise) = ("the run".to_owned(), "`usd_per_run`");
+        Some(Arc::new(Account { whose, raise, budget, spent: Mutex::default(), around: day.cloned() }))
+    }
+
+    /// The account of all runs within 24 hours.
+    pub(crate) fn of_day(limits: &Limits) -> Option<Arc<Account>> {
+        let budget = Budget { usd: Some(limits.usd_per_day?), ..Budget::default() };
+        let (whose, raise) = ("all runs of 24 hours".to_owned(), "`usd_per_day`");
+        Some(Arc::new(Account { whose, raise, budget, spent: Mutex::default(), around: None }))
+    }
+
+    /// Takes note of what was spent in truth, by other processes too.
+    pub(crate) fn correct(&self, usd: f64) {
+        self.lock().usd = usd;
     }
 
     /// Enters one call that may cost `usd`.
@@ -38,25 +62,22 @@ impl Account {
     pub(crate) fn enter(&self, usd: f64) -> Result<(), String> {
         let mut spent = self.lock();
         let Budget { usd: most_usd, calls, tokens } = self.budget;
-        let flow = &self.flow;
+        let Self { whose, raise, .. } = self;
         if let Some(calls) = calls
             && spent.calls >= calls
         {
-            return Err(format!("`{flow}` may make {calls} tool calls, and has made them: raise `@budget(calls: …)`"));
+            return Err(format!("{whose} may make {calls} tool calls, and has made them: raise `@budget(calls: …)`"));
         }
         if let Some(most) = most_usd
             && (spent.usd + usd > most || (usd == 0.0 && spent.usd >= most))
         {
-            return Err(format!(
-                "`{flow}` may spend {most} USD, and has spent {:.4}: raise `@budget(usd: …)`",
-                spent.usd
-            ));
+            return Err(format!("{whose} may spend {most} USD, {:.4} are spent: raise {raise}", spent.usd));
         }
         if let Some(tokens) = tokens
             && spent.tokens >= tokens
         {
             let used = spent.tokens;
-            return Err(format!("`{flow}` may use {tokens} tokens, and has used {used}: raise `@budget(tokens: …)`"));
+            return Err(format!("{whose} may use {tokens} tokens, and has used {used}: raise `@budget(tokens: …)`"));
         }
         if let Some(around) = &self.around {
             around.enter(usd)?;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::program::Program;
 use crate::run::artifacts::{Artifacts, NoArtifacts};
 use crate::run::bind::Bound;
+use crate::run::budget::Account;
 use crate::run::clock::{Sleep, TokioClock, random_u64};
 use crate::run::event::Event;
 use crate::run::handle::{self, Run};
@@ -33,6 +34,9 @@ pub(crate) struct Shared {
     /// The journal, where it keeps many runs.
     pub(crate) store: Option<Arc<dyn RunStore>>,
     pub(crate) keeping: Keeping,
+    /// What all runs may spend in a day, and when that was last read from the store.
+    pub(crate) day: Option<Arc<Account>>,
+    pub(crate) day_read: Mutex<Option<Timestamp>>,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) artifacts: Arc<dyn Artifacts>,
@@ -312,6 +316,8 @@ impl EngineBuilder {
                 journal: self.journal,
                 store: self.store,
                 keeping: Keeping::default(),
+                day: Account::of_day(&self.limits),
+                day_read: Mutex::default(),
                 observers: self.observers,
                 secrets: self.secrets.unwrap_or_else(|| Arc::new(NoSecrets)),
                 artifacts: self.artifacts.unwrap_or_else(|| Arc::new(NoArtifacts)),

@@ -26,6 +26,10 @@ pub struct Limits {
     pub tool_timeout: Duration,
     /// How long an attempt of a tool call may take whatever its step says; `None` bounds nothing.
     pub longest_timeout: Option<Duration>,
+    /// What a run may spend, in US dollars; `None` bounds nothing. The call that would spend more fails with `budget`.
+    pub usd_per_run: Option<f64>,
+    /// What all runs may spend within 24 hours, in US dollars, by what the engine's store knows.
+    pub usd_per_day: Option<f64>,
 }
 
 impl Default for Limits {
@@ -40,6 +44,8 @@ impl Default for Limits {
             events: 50_000,
             tool_timeout: Duration::from_mins(1),
             longest_timeout: None,
+            usd_per_run: None,
+            usd_per_day: None,
         }
     }
 }

@@ -80,6 +80,8 @@ pub fn run_test(program: &Arc<Program>, index: usize, limits: &Limits) -> Option
         journal: None,
         store: None,
         keeping: Keeping::default(),
+        day: None,
+        day_read: Mutex::default(),
         observers: Vec::new(),
         secrets: Arc::new(NoSecrets),
         artifacts: Arc::new(NoArtifacts),

@@ -43,6 +43,9 @@ pub(super) fn tool<'m>(
             return recorded;
         }
         machine.commit().await;
+        if machine.engine.day.is_some() {
+            Box::pin(machine.read_day()).await;
+        }
         let args = job.take_prepared()?.into_args();
         let job = &*job;
         let attempts = tally.attempts;
@@ -58,12 +61,16 @@ pub(super) fn tool<'m>(
         let _rest = sleeps.then(|| machine.rests.rest(Some(clock::wakes(&args, began))));
         let calling = begin(job, tool, args, Attempt { label, number: attempts, began, timeout }, &report)?;
         let ended = bounded(&strand.scope, &*machine.engine.clock, timeout, calling).await;
-        let usage = report.usage();
+        let mut usage = report.usage();
+        let price = price(machine, job);
+        if let Some(account) = &strand.account {
+            account.settle(price, &usage);
+        }
+        if usage.usd == 0.0 {
+            usage.usd = price;
+        }
         tally.spent.add(&usage);
         tally.last = usage;
-        if let Some(account) = &strand.account {
-            account.settle(price(machine, job), &usage);
-        }
         result_of(machine, job, ended, attempts)
     }
 }

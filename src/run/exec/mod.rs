@@ -26,13 +26,13 @@ mod undo;
 mod tests;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::pending;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::program::Program;
 use crate::run::budget::Account;
@@ -67,6 +67,8 @@ pub(crate) struct Machine<'m> {
     pub(crate) began: Timestamp,
     /// The mocks and findings of a test.
     pub(crate) bench: Option<&'m Bench>,
+    /// What the operator lets the run spend.
+    account: Option<Arc<Account>>,
     /// What an earlier life of the run recorded.
     pub(crate) replay: Option<Replay>,
     /// What waits, and whether anything does not.
@@ -191,6 +193,7 @@ impl<'m> Machine<'m> {
             record,
             began,
             bench,
+            account: Account::of_run(&engine.limits, engine.day.as_ref()),
             replay: None,
             rests: Rests::default(),
             halt: OnceLock::new(),
@@ -217,7 +220,7 @@ impl<'m> Machine<'m> {
             scope: Scope::of(&self.run.cancel),
             path: String::new(),
             undos: Vec::new(),
-            account: None,
+            account: self.account.clone(),
             emits: 0,
             depth: 0,
             shared: u32::MAX,
@@ -276,6 +279,24 @@ impl<'m> Machine<'m> {
                 self.halt(Halt::Journal(why));
                 pending::<()>().await;
             }
+        }
+    }
+
+    /// Learns what other processes have spent, every few seconds, where that is bounded.
+    pub(crate) async fn read_day(&self) {
+        let (Some(day), Some(store)) = (&self.engine.day, &self.engine.store) else { return };
+        let now = self.now();
+        let due = {
+            let mut read = self.engine.day_read.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = read.is_none_or(|read| now.duration_since(read) > SignedDuration::from_secs(10));
+            if due {
+                *read = Some(now);
+            }
+            due
+        };
+        let since = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(now);
+        if due && let Ok(usd) = store.spent(since).await {
+            day.correct(usd);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::program::{Program, Stmt};
 use crate::run::exec::tests::build::*;
 use crate::run::journal::{Filter, JournalError, Labels, Note, Page};
 use crate::run::{
-    Engine, EventKind, Keep, MemoryJournal, Once, OnceError, Request, RequestKind, ResumeError, Run, RunStatus,
+    Engine, EventKind, Keep, Limits, MemoryJournal, Once, OnceError, Request, RequestKind, ResumeError, Run, RunStatus,
     RunStore, ToolContext, tool_in_context,
 };
 use crate::types::Type;
@@ -206,4 +206,32 @@ async fn a_run_that_takes_its_process_down_is_parked() {
     let again = on(store.owner(), &world, &program).take(run.id()).await.unwrap();
     again.signal("go", 1).unwrap();
     assert_eq!(again.value().await.unwrap(), Value::Int(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_is_made_that_would_spend_more_than_the_operator_lets_runs() {
+    let (store, world) = (MemoryJournal::durable(), Arc::new(World::default()));
+    let mut program = Arc::into_inner(program([])).unwrap();
+    for tool in &mut program.tools {
+        Arc::make_mut(tool).annotations.cost_usd = Some(0.5);
+    }
+    let calls = ["a", "b", "c"].map(|name| step(name, call(ECHO, int(1))).stmt());
+    program.flows.push(flow("main", calls));
+    let program = Arc::new(program);
+    let engine = |limits: Limits| {
+        let owner = Arc::new(store.owner());
+        Engine::builder().tools(tools(&program, &world)).limits(limits).store(owner).build().unwrap()
+    };
+    let limits =
+        |run: Option<f64>, day: Option<f64>| Limits { usd_per_run: run, usd_per_day: day, ..Limits::default() };
+    let run = engine(limits(Some(1.2), None)).start(&program, "main", Value::Null).unwrap();
+    let error = run.value().await.unwrap_err();
+    assert_eq!((error.kind, error.step.as_str()), (ErrorKind::Budget, "c"));
+    assert_eq!(error.message, "the run may spend 1.2 USD, 1.0000 are spent: raise `usd_per_run`");
+    assert_eq!(store.load(run.id()).await.unwrap().summary.usage.usd, 1.0);
+    // Another process, which learns of that.
+    let run = engine(limits(None, Some(1.6))).start(&program, "main", Value::Null).unwrap();
+    let error = run.value().await.unwrap_err();
+    assert_eq!((error.kind, error.step.as_str()), (ErrorKind::Budget, "b"));
+    assert!(error.message.starts_with("all runs of 24 hours may spend 1.6 USD, 1.5"), "{}", error.message);
 }
