@@ -2,6 +2,7 @@
 
 mod basics;
 mod check;
+mod killed;
 mod log;
 mod rest;
 mod run;

@@ -43,7 +43,7 @@ fn project() -> Bench {
 
 impl Bench {
     /// The runs that are kept, the newest first.
-    fn runs(&self, args: &[&str]) -> Vec<Json> {
+    pub(super) fn runs(&self, args: &[&str]) -> Vec<Json> {
         let args: Vec<&str> = ["runs", "list", "--format", "json"].iter().chain(args).copied().collect();
         self.flowc(&args).exits(0).json()["runs"].as_array().unwrap().clone()
     }
