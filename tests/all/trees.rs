@@ -306,7 +306,7 @@ impl Trees {
 
     fn block(&mut self, depth: usize) -> Block {
         let stmts = if depth == 0 { Vec::new() } else { self.many(0, 3, |this| this.stmt(depth - 1)) };
-        Block { id: self.id(), span: Span::default(), stmts }
+        Block { id: self.id(), span: Span::default(), close: Span::default(), stmts }
     }
 
     fn stmt(&mut self, depth: usize) -> Stmt {
