@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, join_all, try_join_all};
@@ -231,7 +231,12 @@ impl Writer {
     /// Connects, and brings the tables up to date.
     pub(super) async fn begin(&mut self) -> Result<(), JournalError> {
         let mut client = self.link.connect(SETTINGS).await.map_err(Trouble::told)?;
-        migrate(&mut client).await.map_err(Trouble::told)
+        migrate(&mut client).await.map_err(Trouble::told)?;
+        // What was said before comes with the runs that it was said to, when they are taken and loaded.
+        let last = client.query_one("SELECT coalesce(max(number), 0) FROM workflow_messages", &[]).await;
+        let last: i64 = last.map_err(|why| Trouble::from(why).told())?.get(0);
+        self.read.store(last as u64, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Writes what is queued until the queue is closed.
@@ -532,7 +537,7 @@ impl Writer {
             let summary = read::summary(&row)?;
             // Which of its steps have not ended stands in their rows.
             let (begun, epoch, read) = (of("steps_begun"), of("epoch"), of("message_read"));
-            let head = Head { key: row.get("id"), epoch, summary, begun, open: None, read };
+            let head = Head { epoch, summary, begun, open: None, read };
             heads.insert(head.summary.run.clone(), (row.get("owner"), head));
         }
         Ok(heads)

@@ -77,8 +77,8 @@ pub(super) struct Writer {
     pub(super) me: Owner,
     registered: bool,
     pub(super) watch: Watch,
-    /// The runs that are written to.
-    pub(super) heads: HashMap<Text, Head>,
+    /// The runs that are written to, with their keys.
+    pub(super) heads: HashMap<Text, (i64, Head)>,
     /// The leases whose events were refused: nothing may follow what is missing.
     pub(super) halted: HashMap<Text, (u64, JournalError)>,
     /// The last message that was given out.
@@ -86,8 +86,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, db: Connection, watch: Watch) -> Self {
-        Self {
+    pub(super) fn new(path: PathBuf, db: Connection, watch: Watch) -> rusqlite::Result<Self> {
+        // What was said before comes with the runs that it was said to, when they are taken and loaded.
+        let last: i64 = db.query_row("SELECT coalesce(max(number), 0) FROM workflow_messages", [], |row| row.get(0))?;
+        Ok(Self {
             path,
             db: Some(db),
             me: Owner::new(),
@@ -95,8 +97,8 @@ impl Writer {
             watch,
             heads: HashMap::new(),
             halted: HashMap::new(),
-            read: Arc::default(),
-        }
+            read: Arc::new(AtomicU64::new(last as u64)),
+        })
     }
 
     /// Writes what is queued until the queue is closed.
@@ -187,9 +189,9 @@ impl Writer {
         {
             return Err(Trouble::Refused(why.clone()));
         }
-        let mut head = match (&part.opening, self.heads.remove(run)) {
-            (Some(opening), _) => Head::of(opening),
-            (None, Some(head)) if head.epoch == part.lease.epoch => head,
+        let (known, mut head) = match (&part.opening, self.heads.remove(run)) {
+            (Some(opening), _) => (0, Head::of(opening)),
+            (None, Some((key, head))) if head.epoch == part.lease.epoch => (key, head),
             (None, _) => self.load(db, &part.lease)?,
         };
         let mut changes = head.fold(&part.events)?;
@@ -197,29 +199,34 @@ impl Writer {
             head.rest(rest);
             changes.standing = true;
         }
-        match &part.opening {
+        let key = match &part.opening {
             Some(opening) => {
                 self.register(db)?;
                 ensure_program(db, &opening.program)?;
-                if let Err(taken) = self.insert(db, &mut head, &changes, opening) {
-                    if let Trouble::Refused(why) = &taken {
+                match self.insert(db, &head, &changes, opening) {
+                    Err(Trouble::Refused(why @ JournalError::KeyTaken(_))) => {
+                        // Whoever waits for it later is told then.
                         self.halted.insert(run.clone(), (1, why.clone()));
+                        return Err(Trouble::Refused(why));
                     }
-                    return Err(taken);
+                    inserted => inserted?,
                 }
             }
-            None => self.update(db, &head, &changes, part)?,
-        }
-        insert_events(db, head.key, &part.events)?;
-        write_steps(db, head.key, &changes)?;
+            None => {
+                self.update(db, known, &head, &changes, part)?;
+                known
+            }
+        };
+        insert_events(db, key, &part.events)?;
+        write_steps(db, key, &changes)?;
         if !head.summary.status.ended() && part.rest.is_none() {
-            self.heads.insert(run.clone(), head);
+            self.heads.insert(run.clone(), (key, head));
         }
         Ok(())
     }
 
     /// Reads the head of a run that this owner has.
-    fn load(&self, db: &Connection, lease: &Lease) -> Result<Head, Trouble> {
+    fn load(&self, db: &Connection, lease: &Lease) -> Result<(i64, Head), Trouble> {
         let found = db
             .prepare_cached(&format!(
                 "SELECT {}, r.owner, r.epoch, r.steps_begun, r.message_read FROM workflow_runs AS r WHERE r.run_id = ?",
@@ -239,10 +246,11 @@ impl Writer {
             return Err(Trouble::Refused(JournalError::Lost(lease.run.clone())));
         };
         // Which of its steps have not ended stands in their rows.
-        Ok(Head { key, epoch: lease.epoch, summary: summary?, begun, open: None, read })
+        Ok((key, Head { epoch: lease.epoch, summary: summary?, begun, open: None, read }))
     }
 
-    fn insert(&self, db: &Connection, head: &mut Head, changes: &Changes, opening: &Opening) -> Result<(), Trouble> {
+    /// A new run's row. Gives its key.
+    fn insert(&self, db: &Connection, head: &Head, changes: &Changes, opening: &Opening) -> Result<i64, Trouble> {
         let summary = &head.summary;
         let labels = &summary.labels;
         let (plain, exact) = input(&opening.input);
@@ -295,13 +303,12 @@ impl Writer {
                 None => JournalError::Broken(format!("there is a run `{}` already", summary.run)),
             }));
         }
-        head.key = db.last_insert_rowid();
-        Ok(())
+        Ok(db.last_insert_rowid())
     }
 
     /// Changes a run's row, which shows whether it is still this owner's. What no index holds is changed alone where that is
     /// all: it happens with each step.
-    fn update(&self, db: &Connection, head: &Head, changes: &Changes, part: &Part) -> Result<(), Trouble> {
+    fn update(&self, db: &Connection, key: i64, head: &Head, changes: &Changes, part: &Part) -> Result<(), Trouble> {
         let summary = &head.summary;
         let (me, epoch) = (self.me.id, head.epoch as i64);
         let changed = if changes.standing {
@@ -332,13 +339,13 @@ impl Writer {
                 summary.error.as_ref().map(|error| error.message.as_str()),
                 summary.error.as_ref().map(json),
                 changes.output,
-                head.key,
+                key,
                 me,
                 epoch,
             ])?
         } else if part.events.is_empty() {
             let held = "SELECT 1 FROM workflow_runs WHERE id = ? AND owner = ? AND epoch = ?";
-            usize::from(db.prepare_cached(held)?.exists(params![head.key, me, epoch])?)
+            usize::from(db.prepare_cached(held)?.exists(params![key, me, epoch])?)
         } else {
             db.prepare_cached(
                 "UPDATE workflow_runs SET steps_completed = ?, steps_begun = ?, events = ?, input_tokens = ?,
@@ -353,7 +360,7 @@ impl Writer {
                 summary.usage.output_tokens as i64,
                 summary.usage.usd,
                 summary.recoveries,
-                head.key,
+                key,
                 me,
                 epoch,
             ])?
