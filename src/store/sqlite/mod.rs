@@ -3,6 +3,7 @@
 mod control;
 mod read;
 mod schema;
+mod tables;
 mod writer;
 
 use std::path::Path;
