@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::check::context::{Checker, Stepwise};
 use crate::check::expr::Brief;
+use crate::check::step::head;
 use crate::check::{ItemRef, Resolution};
 use crate::diagnostic::{Code, Diagnostic, Edit, Fix, nearest};
 use crate::source::Span;
@@ -268,10 +269,7 @@ impl Checker<'_> {
         if missing.iter().all(|param| self.local(param.name).is_some()) {
             let (at, text) = match args.last() {
                 Some(last) => (last.span.after(), format!(", {}", own.join(", "))),
-                None => (
-                    Span { start: span.end.saturating_sub(1), end: span.end.saturating_sub(1), ..span },
-                    own.join(", "),
-                ),
+                None => (head(span, "(").after(), own.join(", ")),
             };
             wrong = wrong.suggest(format!("add `{}`", own.join(", ")), at, text);
         } else {

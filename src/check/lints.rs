@@ -5,6 +5,7 @@ use rustc_hash::FxHashSet;
 use crate::builtins::Size;
 use crate::check::Resolution;
 use crate::check::context::{Checker, Local};
+use crate::check::step::head;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{ActionKind, Expr, ExprKind, For, ListItem, NodeId, Postfix, PostfixKind, Step};
@@ -70,11 +71,10 @@ impl Checker<'_> {
         if form.limit.is_some() || self.is_bounded(&form.list) || self.in_test {
             return;
         }
-        let keyword = Span { end: span.start + "parallel for".len() as u32, ..span };
         self.report(
             Diagnostic::new(
                 Code::UNBOUNDED_FANOUT,
-                keyword,
+                head(span, "parallel for"),
                 "this `parallel for` walks a list of any length without a `limit`",
             )
             .label(form.list.span, "nothing bounds this list")

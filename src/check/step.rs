@@ -247,7 +247,7 @@ impl Checker<'_> {
     pub(crate) fn open_path(&self, block: &Block) -> (Span, Option<&'static str>) {
         let mut block = block;
         loop {
-            let end = Span { start: block.span.end.saturating_sub(1), ..block.span };
+            let end = block.close;
             let Some(Stmt { kind: StmtKind::Block(last), .. }) = block.stmts.last() else { return (end, None) };
             let open = |inner: &&Block| self.body.open_ended.contains(&inner.id);
             let inner = match &last.kind {
@@ -389,7 +389,8 @@ fn blocks(form: &If) -> Vec<&Block> {
     form.branches.iter().map(|(_, block)| block).chain(&form.otherwise).collect()
 }
 
-/// The first characters of a span: its keyword.
-pub(crate) fn head(span: Span, word: &str) -> Span {
+/// The keyword at the start of a span; of `parallel for`, whose words a comment may part, the first.
+pub(crate) fn head(span: Span, keyword: &str) -> Span {
+    let word = keyword.split(' ').next().unwrap_or(keyword);
     Span { end: span.end.min(span.start + word.len() as u32), ..span }
 }

@@ -215,8 +215,10 @@ fn block_string(pieces: &[Piece]) -> Doc {
             }
         }
     }
-    lines.push(current);
-    if lines.len() > 1 && lines.first().is_some_and(|line| line.trim().is_empty()) {
+    // Where the closing quotes move to a line of their own, a carriage return before them would be part of its break.
+    let text = current.trim_end_matches('\r');
+    lines.push(format!("{text}{}", "\\r".repeat(current.len() - text.len())));
+    if lines.len() > 1 && lines.first().is_some_and(|line| line.trim_matches([' ', '\t', '\r']).is_empty()) {
         lines.remove(0);
     }
     let own_line = matches!(pieces.last(), Some(Piece::Text(text)) if text.rsplit_once('\n').is_some_and(|(_, last)| last.trim().is_empty()));

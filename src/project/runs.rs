@@ -126,7 +126,12 @@ impl Project {
                 prepare(&path).map_err(|why| format!("the folder of `{}` cannot be made: {why}", path.display()))?;
                 Arc::new(SqliteStore::open(path).map_err(|why| why.to_string())?)
             }
-            Place::Postgres(_) => return Err("this flowc cannot keep runs in PostgreSQL".to_owned()),
+            #[cfg(feature = "postgres")]
+            Place::Postgres(url) => {
+                Arc::new(crate::store::PostgresStore::connect(url).await.map_err(|why| why.to_string())?)
+            }
+            #[cfg(not(feature = "postgres"))]
+            Place::Postgres(_) => return Err("this flowc was built without the feature `postgres`".to_owned()),
         };
         if let Some(retention) = self.config.runs.retention {
             let before = TokioClock::default().now().checked_sub(retention).ok();

@@ -15,8 +15,6 @@ use crate::types::Text;
 /// How a run stands.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
-    /// Its key in the database.
-    pub(super) key: i64,
     pub(super) epoch: u64,
     pub(super) summary: RunSummary,
     /// How many steps began.
@@ -75,7 +73,7 @@ impl Head {
     pub(super) fn of(opening: &Opening) -> Self {
         let mut summary = RunSummary::of(opening);
         summary.started_at = whole(summary.started_at);
-        Self { key: 0, epoch: 1, summary, begun: 0, open: Some(0), read: 0 }
+        Self { epoch: 1, summary, begun: 0, open: Some(0), read: 0 }
     }
 
     /// Takes note of the run's next events, and says what they change.

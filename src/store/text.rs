@@ -32,11 +32,13 @@ pub(super) fn unreadable(why: &dyn std::fmt::Display) -> JournalError {
 }
 
 /// An instant to the microsecond, RFC 3339, always as long: such texts sort as the instants do.
+#[cfg(feature = "sqlite")]
 pub(super) fn instant(at: Timestamp) -> String {
     format!("{:.6}", whole(at))
 }
 
 /// An instant as [`instant`] writes it.
+#[cfg(feature = "sqlite")]
 pub(super) fn instant_of(text: &str) -> Result<Timestamp, JournalError> {
     text.parse().map_err(|why| unreadable(&why))
 }
@@ -110,6 +112,7 @@ mod tests {
         assert_eq!(input(&Value::Secret("KEY".into())).0, r#"{"$secret":"KEY"}"#);
     }
 
+    #[cfg(feature = "sqlite")]
     #[test]
     fn instants_sort_as_text_and_are_whole_microseconds() {
         let at: Timestamp = "2026-11-23T00:00:00.123456789Z".parse().unwrap();

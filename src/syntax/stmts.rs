@@ -23,10 +23,11 @@ impl Builder<'_> {
     /// A `block`, or the mark that one is missing.
     pub(super) fn block(&mut self, pair: Pair<'_>) -> Block {
         let span = self.span(&pair);
+        let close = self.close(&pair);
         let id = self.fresh();
         if pair.as_rule() != Rule::block {
             self.missing(&pair);
-            return Block { id, span, stmts: Vec::new() };
+            return Block { id, span, close, stmts: Vec::new() };
         }
         let mut stmts: Vec<Stmt> = pair.list();
         let mut mistaken = false;
@@ -51,11 +52,18 @@ impl Builder<'_> {
                 }
             }
         }
-        Block { id, span, stmts }
+        Block { id, span, close, stmts }
+    }
+
+    /// The `}` of a block. One that was inserted has no characters.
+    fn close(&self, block: &Pair<'_>) -> Span {
+        let end = self.trim(block.start(), block.end());
+        let brace = self.between(block.start(), end).ends_with('}');
+        self.span_of(end - usize::from(brace), end)
     }
 
     pub(super) fn error_block(&mut self, span: Span) -> Block {
-        Block { id: self.fresh(), span, stmts: Vec::new() }
+        Block { id: self.fresh(), span, close: span.after(), stmts: Vec::new() }
     }
 
     fn stmt(&mut self, pair: Pair<'_>) -> Stmt {

@@ -1,11 +1,11 @@
 //! What the checker says of the files in `tests/spec/check`. A comment `//~ E0404 part of the message` expects a
 //! diagnostic that begins on its line, `//~^` on the line before, `//~^^` on the one before that; several may follow
-//! each other in one comment. What is not expected fails the test, warnings too.
+//! each other in one comment. What is not expected fails the test, warnings too; so does a span that cuts a character.
 
 use std::path::{Path, PathBuf};
 
-use flowc::compile::analyze;
-use flowc::source::{DiskLoader, SourceFile};
+use flowc::compile::{Analysis, analyze};
+use flowc::source::{DiskLoader, NoLoader, SourceFile, Span};
 
 /// A diagnostic as the file expects it.
 #[derive(Debug)]
@@ -30,12 +30,28 @@ fn expectations(source: &SourceFile) -> Vec<Expected> {
     expected
 }
 
+/// The spans of all that is said that do not lie on characters.
+fn cut(analysis: &Analysis) -> Vec<String> {
+    let whole = |span: Span| {
+        let file = analysis.sources.get(span.file);
+        file.is_some_and(|file| file.text().get(span.range()).is_some())
+    };
+    let mut cut = Vec::new();
+    for found in &analysis.diagnostics {
+        let labels = found.labels.iter().map(|label| label.span);
+        let edits = found.fixes.iter().flat_map(|fix| &fix.edits).map(|edit| edit.span);
+        let spans = std::iter::once(found.span).chain(labels).chain(edits).filter(|span| !whole(*span));
+        cut.extend(spans.map(|span| format!("{span:?} of {} {} cuts a character", found.code.id, found.message)));
+    }
+    cut
+}
+
 /// What differs between what a file expects and what is said of it.
 fn differences(path: &Path) -> Vec<String> {
     let source = SourceFile::read(path).unwrap();
     let mut expected = expectations(&source);
     let analysis = analyze(source, &flowc::tools::standard::catalog(), &DiskLoader);
-    let mut wrong = Vec::new();
+    let mut wrong = cut(&analysis);
     for found in &analysis.diagnostics {
         let Some(file) = analysis.sources.get(found.span.file) else { continue };
         if found.span.file.0 != 0 {
@@ -79,6 +95,18 @@ fn what_the_checker_says_is_what_the_files_expect() {
     let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/spec/check"));
     assert!(!files.is_empty());
     report(&files);
+}
+
+#[test]
+fn spans_lie_on_characters_where_a_text_ends_too_early() {
+    let call = "tool t(x: int) -> int\nflow a(x: int) -> int { step t//é";
+    for text in ["fn a//é", "fn a() -> int //é", "flow a() -> int { emit \"é", "flow a() -> int { emit 1 //é", call]
+    {
+        let catalog = flowc::tools::standard::catalog();
+        let analysis = analyze(SourceFile::new("unended", text), &catalog, &NoLoader);
+        assert!(analysis.has_errors(), "{text}");
+        assert_eq!(cut(&analysis), Vec::<String>::new(), "{text}");
+    }
 }
 
 #[test]

@@ -10,6 +10,8 @@ use flowc::format::format;
 use flowc::source::{FileId, SourceFile};
 use flowc::syntax::{NodeIds, Parsed, parse};
 
+use crate::trees::shape;
+
 fn parsed(source: &SourceFile) -> Parsed {
     parse(source, FileId::default(), &mut NodeIds::default())
 }
@@ -78,7 +80,9 @@ fn formatting_is_as_the_spec_files_say() {
         let source = SourceFile::read(&path).expect("a spec file");
         let text = format(&source).unwrap_or_else(|found| panic!("{}: {found:#?}", path.display()));
         expect(&path.with_extension("out"), &text, &mut wrong);
-        let again = format(&SourceFile::new("again", text.clone()));
+        let formatted = SourceFile::new("again", text.as_str());
+        assert_eq!(shape(&parsed(&formatted).file), shape(&parsed(&source).file), "{} reads otherwise", path.display());
+        let again = format(&formatted);
         assert_eq!(again.as_deref(), Ok(text.as_str()), "{} is formatted anew the second time", path.display());
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -92,7 +92,7 @@ const TOKENS: &[&str] = &[
     "fail", "emit", "break", "continue", "mock", "assert", "and", "or", "not", "is", "as", "a", "b.c", "(", ")", "[",
     "]", "{", "}", "{{", "}}", "\"", "\"\"\"", "'", "\\", "//", "///x\n", "@a", "=", "==", "=>", "->", "|", "||", "&&",
     "!", "?", "??", "?.", "...", "..", ",", ":", ";", "+", "-", "*", "/", "%", "<", ">", "1", "1.5", "2s", "“", "”",
-    "é", "\n", "retry", "timeout",
+    "é", "\n", "\r", "retry", "timeout",
 ];
 
 fn check_spans(text: &str) {
@@ -105,13 +105,15 @@ fn check_spans(text: &str) {
         }
     }
     if let Ok(once) = format(&source) {
-        let twice = format(&SourceFile::new("once", once.as_str()));
-        assert_eq!(twice.as_deref(), Ok(once.as_str()), "{text}");
+        let formatted = SourceFile::new("once", once.as_str());
+        assert_eq!(format(&formatted).as_deref(), Ok(once.as_str()), "{text:?}");
+        let again = parse(&formatted, FileId::default(), &mut NodeIds::default());
+        assert_eq!(shape(&again.file), shape(&parsed.file), "{text:?}");
     }
 }
 
 /// A tree without its ids and places.
-fn shape(file: &File) -> String {
+pub(crate) fn shape(file: &File) -> String {
     static PLACES: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"Span \{ file: FileId\(\d+\), start: \d+, end: \d+ \}|NodeId\(\d+\)").expect("a pattern")
     });
@@ -304,7 +306,7 @@ impl Trees {
 
     fn block(&mut self, depth: usize) -> Block {
         let stmts = if depth == 0 { Vec::new() } else { self.many(0, 3, |this| this.stmt(depth - 1)) };
-        Block { id: self.id(), span: Span::default(), stmts }
+        Block { id: self.id(), span: Span::default(), close: Span::default(), stmts }
     }
 
     fn stmt(&mut self, depth: usize) -> Stmt {

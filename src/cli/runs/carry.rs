@@ -1,4 +1,4 @@
-//! `flowc runs resume` and `migrate`: runs that go on here.
+//! `flowc runs resume`, `retry`, `fork` and `migrate`: runs that go on here.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{Done, Records, select, wrong};
 use crate::compile::compile;
 use crate::project::{EngineOptions, Project};
 use crate::run::journal::{Kept, Rest};
-use crate::run::{JournalError, ResumeError, Run, RunStore};
+use crate::run::{ForkError, JournalError, ResumeError, Run, RunStore, RunSummary};
 use crate::source::DiskLoader;
 
 /// Carry runs on that nobody carries on, one after the other, as `flowc run` would
@@ -25,6 +25,31 @@ pub(super) struct Resume {
     #[arg(long)]
     all: bool,
     /// Let flows reach addresses of private networks and of this machine
+    #[arg(long)]
+    allow_private: bool,
+}
+
+/// Do a run again from one of its steps on, as a run of its own: what its steps gave before stays
+#[derive(clap::Args, Debug)]
+pub(super) struct Retry {
+    /// The run
+    #[arg(value_name = "ID")]
+    id: String,
+    /// The path of the first step that is done again; without it, the one that the run failed at
+    #[arg(long, value_name = "PATH")]
+    from: Option<String>,
+    /// Let the flow reach addresses of private networks and of this machine
+    #[arg(long)]
+    allow_private: bool,
+}
+
+/// Do a run again from its start, as a run of its own: the same program with the same input
+#[derive(clap::Args, Debug)]
+pub(super) struct Fork {
+    /// The run
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Let the flow reach addresses of private networks and of this machine
     #[arg(long)]
     allow_private: bool,
 }
@@ -106,6 +131,39 @@ async fn resume_all(host: &Host, carrier: &Carrier<'_>, records: &Records<'_>) -
         err("no run waits for somebody to carry it on");
     }
     Ok(worst)
+}
+
+pub(super) async fn retry(args: &Retry, carrier: &Carrier<'_>, records: &Records<'_>) -> Done {
+    let run = select::find(&args.id, records).await?;
+    let failed = run.error.as_ref().map(|error| error.step.as_str()).filter(|step| !step.is_empty());
+    let Some(from) = args.from.as_deref().or(failed) else {
+        let id = short(&run.run);
+        return Err(misused(format_args!(
+            "the run did not fail at a step: say from which to do it again, `flowc runs retry {id} --from PATH`, or do \
+             all of it again, `flowc runs fork {id}`"
+        )));
+    };
+    copy(&run, Some(from), args.allow_private, carrier).await
+}
+
+pub(super) async fn fork(args: &Fork, carrier: &Carrier<'_>, records: &Records<'_>) -> Done {
+    let run = select::find(&args.id, records).await?;
+    copy(&run, None, args.allow_private, carrier).await
+}
+
+/// Starts a copy of a run and shows it until its end.
+async fn copy(of: &RunSummary, from: Option<&str>, allow_private: bool, carrier: &Carrier<'_>) -> Done {
+    let kept = carrier.verified(&of.run).await?;
+    let host = carrier.host(allow_private)?;
+    let run = host.engine.fork(&of.run, from).await.map_err(|why| match why {
+        ForkError::Resume(why) => refused(why),
+        step @ ForkError::NoStep { .. } => misused(step),
+    })?;
+    err(paint().dim().apply_to(format!("{} as {}", short(&of.run), run.id())));
+    let status = follow(&run, &kept).await;
+    host.close().await;
+    carrier.project.close().await;
+    Ok(status)
 }
 
 /// Shows a run until its end, and writes what it returns.

@@ -1,5 +1,6 @@
 //! Runs in PostgreSQL, shared by the machines that reach it.
 
+mod batch;
 mod control;
 mod link;
 mod read;

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, join_all, try_join_all};
@@ -14,15 +14,16 @@ use tokio_postgres::{Client, Statement};
 
 use crate::program::Program;
 use crate::run::event::Event;
-use crate::run::journal::{JournalError, Lease, RunStatus};
+use crate::run::journal::{JournalError, Lease};
 use crate::store::filter;
-use crate::store::head::{Changes, Head};
+use crate::store::head::Head;
 use crate::store::owner::{Owner, Watch};
+use crate::store::postgres::batch::{Plan, rows, statements};
 use crate::store::postgres::link::{Link, Trouble, broken, migrate};
 use crate::store::postgres::read;
-use crate::store::postgres::rows::{Cell, Column, Rows, clean, json, maybe, names, number, set, text, unnest};
+use crate::store::postgres::rows::clean;
 use crate::store::queue::{Batch, Part, Queue};
-use crate::store::text::{input, json as to_json};
+use crate::store::text::json;
 use crate::types::Text;
 
 /// What else the writer is asked to do.
@@ -36,149 +37,12 @@ const SETTINGS: &str =
 /// How long is waited before the next try, at first and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
-/// What a run's row says of its state.
-const STATE: [Column; 18] = [
-    ("status", "text"),
-    ("steps_total", "bigint"),
-    ("steps_completed", "bigint"),
-    ("steps_begun", "bigint"),
-    ("events", "bigint"),
-    ("input_tokens", "bigint"),
-    ("output_tokens", "bigint"),
-    ("usd", "float8"),
-    ("completed_at", "timestamptz"),
-    ("duration_ms", "bigint"),
-    ("wakes_at", "timestamptz"),
-    ("owner", "bigint"),
-    ("recoveries", "bigint"),
-    ("message_read", "bigint"),
-    ("error_kind", "text"),
-    ("error_message", "text"),
-    ("error", "text"),
-    ("output_data", "text"),
-];
-
-/// What a run's row says from its start.
-const START: [Column; 11] = [
-    ("run_id", "text"),
-    ("workflow_name", "text"),
-    ("program_hash", "text"),
-    ("user_id", "text"),
-    ("conversation_id", "text"),
-    ("start_key", "text"),
-    ("forked_from", "text"),
-    ("started_at", "timestamptz"),
-    ("epoch", "bigint"),
-    ("input_data", "text"),
-    ("input_exact", "text"),
-];
-
-/// Which run, in which epoch, and how many events it has now.
-const RUN: [Column; 3] = [("run_id", "text"), ("epoch", "bigint"), ("after", "bigint")];
-
-const EVENT: [Column; 3] = [("number", "bigint"), ("event", "text"), ("data", "text")];
-
-/// What a step's row says from its start.
-const BEGUN: [Column; 7] = [
-    ("path", "text"),
-    ("step_number", "bigint"),
-    ("step_name", "text"),
-    ("title", "text"),
-    ("tool_name", "text"),
-    ("tool_args_hash", "text"),
-    ("started_at", "timestamptz"),
-];
-
-/// What a step's row says of its state.
-const STEP: [Column; 10] = [
-    ("status", "text"),
-    ("attempt", "bigint"),
-    ("error_kind", "text"),
-    ("error_message", "text"),
-    ("completed_at", "timestamptz"),
-    ("duration_ms", "bigint"),
-    ("input_tokens", "bigint"),
-    ("output_tokens", "bigint"),
-    ("usd", "float8"),
-    ("result", "text"),
-];
-
-const SWEPT: [Column; 1] = [("ended_at", "timestamptz")];
-
-/// The run of a row, where this batch has written it.
-const WRITTEN: &str =
-    "r.run_id = u.run_id AND r.epoch = u.epoch AND r.events = u.after AND (r.owner IS NULL OR r.owner = $0)";
-
 /// A connection with its statements, each with its columns; the last parameter is the owner.
 pub(super) struct Session {
     pub(super) client: Client,
     statements: Vec<Statement>,
     /// The programs that are kept.
     programs: HashSet<Text>,
-}
-
-/// The statements of a transaction, in their order.
-fn statements() -> [(Vec<Column>, String); 6] {
-    let of = |columns: &[&[Column]], sql: &dyn Fn(&[Column]) -> String| {
-        let columns = columns.concat();
-        // `$0` stands for the owner, after the columns.
-        let sql = sql(&columns).replace("$0", &format!("${}", columns.len() + 1));
-        (columns, sql)
-    };
-    [
-        of(&[&START, &STATE], &|all| {
-            let (names, rows) = (names(all, ""), unnest(all));
-            format!(
-                "INSERT INTO workflow_runs ({names}) SELECT {names} FROM {rows} WHERE $0::bigint IS NOT NULL
-                 ON CONFLICT DO NOTHING RETURNING run_id"
-            )
-        }),
-        of(&[&RUN[..2], &[("before", "bigint")], &STATE], &|all| {
-            format!(
-                "UPDATE workflow_runs AS r SET {} FROM {} WHERE r.run_id = u.run_id AND r.epoch = u.epoch
-                     AND r.events = u.before AND r.owner = $0 RETURNING r.run_id",
-                set(&STATE),
-                unnest(all)
-            )
-        }),
-        of(&[&RUN, &EVENT], &|all| {
-            format!(
-                "INSERT INTO workflow_events (workflow_run_id, number, event, data)
-                 SELECT r.id, u.number, u.event, u.data FROM {} JOIN workflow_runs AS r ON {WRITTEN}",
-                unnest(all)
-            )
-        }),
-        of(&[&RUN, &BEGUN, &STEP], &|all| {
-            let replaced = STEP.map(|(name, _)| format!("{name} = excluded.{name}")).join(", ");
-            // A step whose start is told twice keeps its number and its start.
-            format!(
-                "INSERT INTO workflow_steps (workflow_run_id, {}, {}) SELECT r.id, {}, {}
-                 FROM {} JOIN workflow_runs AS r ON {WRITTEN}
-                 ON CONFLICT (workflow_run_id, path) DO UPDATE SET {replaced}",
-                names(&BEGUN, ""),
-                names(&STEP, ""),
-                names(&BEGUN, "u."),
-                names(&STEP, "u."),
-                unnest(all)
-            )
-        }),
-        of(&[&RUN, &BEGUN[..1], &STEP], &|all| {
-            let set = set(&STEP).replace("attempt = u.attempt", "attempt = coalesce(u.attempt, s.attempt)");
-            format!(
-                "UPDATE workflow_steps AS s SET {set} FROM {} JOIN workflow_runs AS r ON {WRITTEN}
-                 WHERE s.workflow_run_id = r.id AND s.path = u.path",
-                unnest(all)
-            )
-        }),
-        of(&[&RUN, &SWEPT], &|all| {
-            format!(
-                "UPDATE workflow_steps AS s SET status = 'cancelled', completed_at = u.ended_at
-                 FROM {} JOIN workflow_runs AS r ON {WRITTEN}
-                 WHERE s.workflow_run_id = r.id AND s.status IN ('running', 'retrying')",
-                unnest(all)
-            )
-        }),
-    ]
 }
 
 /// The writer's state, all of which can be read again from the database.
@@ -201,18 +65,6 @@ pub(super) struct Writer {
 /// What came of a part; nothing where it is still to be written.
 type Outcome = Option<Result<(), JournalError>>;
 
-/// What is to be written of a part.
-struct Plan {
-    at: usize,
-    head: Head,
-    /// The number of its last event so far.
-    before: u64,
-    /// The number of its last event after this.
-    after: u64,
-    changes: Changes,
-    opens: bool,
-}
-
 impl Writer {
     pub(super) fn new(link: Link, patience: Duration, watch: Watch) -> Self {
         Self {
@@ -231,7 +83,12 @@ impl Writer {
     /// Connects, and brings the tables up to date.
     pub(super) async fn begin(&mut self) -> Result<(), JournalError> {
         let mut client = self.link.connect(SETTINGS).await.map_err(Trouble::told)?;
-        migrate(&mut client).await.map_err(Trouble::told)
+        migrate(&mut client).await.map_err(Trouble::told)?;
+        // What was said before comes with the runs that it was said to, when they are taken and loaded.
+        let last = client.query_one("SELECT coalesce(max(number), 0) FROM workflow_messages", &[]).await;
+        let last: i64 = last.map_err(|why| Trouble::from(why).told())?.get(0);
+        self.read.store(last as u64, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Writes what is queued until the queue is closed.
@@ -532,7 +389,7 @@ impl Writer {
             let summary = read::summary(&row)?;
             // Which of its steps have not ended stands in their rows.
             let (begun, epoch, read) = (of("steps_begun"), of("epoch"), of("message_read"));
-            let head = Head { key: row.get("id"), epoch, summary, begun, open: None, read };
+            let head = Head { epoch, summary, begun, open: None, read };
             heads.insert(head.summary.run.clone(), (row.get("owner"), head));
         }
         Ok(heads)
@@ -558,7 +415,7 @@ pub(super) async fn ensure_program(client: &Client, program: &Program) -> Result
         let source = program.sources.first();
         let (name, text) = source.map(|source| (clean(&source.name), clean(&source.text))).unwrap_or_default();
         let sql = "INSERT INTO programs (hash, name, source, program) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-        client.execute(sql, &[&hash, &name, &text, &to_json(program)]).await?;
+        client.execute(sql, &[&hash, &name, &text, &json(program)]).await?;
     }
     Ok(())
 }
@@ -568,115 +425,4 @@ impl Session {
     pub(super) fn forget_programs(&mut self) {
         self.programs.clear();
     }
-}
-
-impl Plan {
-    /// Whether nothing is to be written, but only to be seen whether the lease holds.
-    fn holds(&self, parts: &[Part]) -> bool {
-        !self.opens && self.before == self.after && parts.get(self.at).is_some_and(|part| part.rest.is_none())
-    }
-
-    fn key(&self, parts: &[Part]) -> (String, i64) {
-        let run = parts.get(self.at).map(|part| clean(&part.lease.run)).unwrap_or_default();
-        (run, self.head.epoch as i64)
-    }
-}
-
-/// The rows of each statement.
-fn rows(plans: &[Plan], parts: &[Part], me: i64) -> [Rows; 6] {
-    let mut all = statements().map(|(columns, _)| Rows::new(&columns));
-    let [opened, changed, events, begun, steps, swept] = &mut all;
-    for plan in plans {
-        let Some(part) = parts.get(plan.at) else { continue };
-        let summary = &plan.head.summary;
-        let run = || [text(&summary.run), number(plan.head.epoch), number(plan.after)];
-        match &part.opening {
-            Some(opening) if plan.opens => {
-                let labels = &summary.labels;
-                let (plain, exact) = input(&opening.input);
-                let start = [
-                    text(&summary.run),
-                    text(&summary.flow),
-                    text(&summary.program),
-                    maybe(labels.user.as_deref()),
-                    maybe(labels.conversation.as_deref()),
-                    maybe(labels.key.as_deref()),
-                    maybe(labels.forked_from.as_deref()),
-                    Cell::Time(Some(summary.started_at)),
-                    number(1),
-                    json(Some(plain)),
-                    json(exact),
-                ];
-                opened.push(start.into_iter().chain(state(plan, part, me)));
-            }
-            _ if plan.holds(parts) => continue,
-            _ => {
-                let lease = [text(&summary.run), number(plan.head.epoch), number(plan.before)];
-                changed.push(lease.into_iter().chain(state(plan, part, me)));
-            }
-        }
-        for event in part.events.iter().filter(|event| event.number > plan.before) {
-            let data = json(Some(to_json(&**event)));
-            events.push(run().into_iter().chain([number(event.number), text(event.kind.name()), data]));
-        }
-        for (path, step) in &plan.changes.steps {
-            let now = [
-                text(step.status),
-                Cell::Number(step.attempt.map(i64::from).or(step.begun.as_ref().map(|_| 1))),
-                maybe(step.error.as_ref().map(|error| error.kind.name())),
-                maybe(step.error.as_ref().map(|error| error.message.as_str())),
-                Cell::Time(step.ended),
-                Cell::Number(step.duration_ms.map(|millis| millis as i64)),
-                number(step.usage.input_tokens),
-                number(step.usage.output_tokens),
-                Cell::Float(step.usage.usd),
-                json(step.result.clone()),
-            ];
-            match &step.begun {
-                Some(start) => {
-                    let start = [
-                        text(path),
-                        number(start.number),
-                        text(&start.name),
-                        maybe(start.title.as_deref()),
-                        maybe(start.action.as_deref()),
-                        maybe(start.args_hash.as_deref()),
-                        Cell::Time(Some(start.at)),
-                    ];
-                    begun.push(run().into_iter().chain(start).chain(now));
-                }
-                None => steps.push(run().into_iter().chain([text(path)]).chain(now)),
-            }
-        }
-        if plan.changes.swept.is_some() {
-            swept.push(run().into_iter().chain([Cell::Time(plan.changes.swept)]));
-        }
-    }
-    all
-}
-
-/// The values of [`STATE`].
-fn state(plan: &Plan, part: &Part, me: i64) -> [Cell; 18] {
-    let (head, summary) = (&plan.head, &plan.head.summary);
-    debug_assert!(part.rest.is_none() || matches!(summary.status, RunStatus::Waiting | RunStatus::Parked));
-    [
-        text(summary.status.name()),
-        number(u64::from(summary.steps_total)),
-        number(summary.steps_completed),
-        number(head.begun),
-        number(summary.events),
-        number(summary.usage.input_tokens),
-        number(summary.usage.output_tokens),
-        Cell::Float(summary.usage.usd),
-        Cell::Time(summary.ended_at),
-        Cell::Number(head.duration_ms()),
-        Cell::Time(summary.wakes_at),
-        Cell::Number(part.rest.is_none().then_some(me)),
-        number(u64::from(summary.recoveries)),
-        number(head.read),
-        maybe(summary.error.as_ref().map(|error| error.kind.name())),
-        maybe(summary.error.as_ref().map(|error| error.message.as_str())),
-        json(summary.error.as_ref().map(to_json)),
-        json(plan.changes.output.clone()),
-    ]
 }

@@ -9,7 +9,8 @@ use crate::run::journal::{Filter, JournalError, Lease, MOST_RECOVERIES, Message,
 use crate::store::filter;
 use crate::store::owner::Owner;
 use crate::store::sqlite::read::Bound;
-use crate::store::sqlite::writer::{Writer, ensure_program};
+use crate::store::sqlite::tables::ensure_program;
+use crate::store::sqlite::writer::Writer;
 use crate::store::sqlite::{Trouble, message};
 use crate::store::text::{instant, json, status_of};
 use crate::types::Text;

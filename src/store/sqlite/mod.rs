@@ -3,6 +3,7 @@
 mod control;
 mod read;
 mod schema;
+mod tables;
 mod writer;
 
 use std::path::Path;
@@ -68,7 +69,7 @@ impl SqliteStore {
     pub fn open_with(path: impl AsRef<Path>, lease: Duration) -> Result<Self, JournalError> {
         let path = path.as_ref().to_owned();
         let db = schema::prepare(&path)?;
-        let writer = Writer::new(path.clone(), db, Watch::new(lease));
+        let writer = Writer::new(path.clone(), db, Watch::new(lease)).map_err(|why| schema::broken(&path, &why))?;
         let (queue, read) = (Arc::new(Queue::new()), Arc::clone(&writer.read));
         let no_thread = |why: std::io::Error| JournalError::Broken(format!("no thread can be started: {why}"));
         let serving = Serving(Arc::clone(&queue));

@@ -5,19 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::oneshot;
 
-use crate::program::Program;
-use crate::run::event::Event;
 use crate::run::journal::{JournalError, Lease, Opening, RunStatus};
 use crate::store::filter;
-use crate::store::head::{Begun, Changes, Head, Step};
+use crate::store::head::{Changes, Head};
 use crate::store::owner::{Owner, Watch};
 use crate::store::queue::{Batch, Part, Queue};
-use crate::store::sqlite::schema;
-use crate::store::sqlite::{Trouble, read};
+use crate::store::sqlite::tables::{ensure_program, insert_events, write_steps};
+use crate::store::sqlite::{Trouble, read, schema};
 use crate::store::text::{input, instant, json};
 use crate::types::Text;
 
@@ -77,8 +74,8 @@ pub(super) struct Writer {
     pub(super) me: Owner,
     registered: bool,
     pub(super) watch: Watch,
-    /// The runs that are written to.
-    pub(super) heads: HashMap<Text, Head>,
+    /// The runs that are written to, with their keys.
+    pub(super) heads: HashMap<Text, (i64, Head)>,
     /// The leases whose events were refused: nothing may follow what is missing.
     pub(super) halted: HashMap<Text, (u64, JournalError)>,
     /// The last message that was given out.
@@ -86,8 +83,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, db: Connection, watch: Watch) -> Self {
-        Self {
+    pub(super) fn new(path: PathBuf, db: Connection, watch: Watch) -> rusqlite::Result<Self> {
+        // What was said before comes with the runs that it was said to, when they are taken and loaded.
+        let last: i64 = db.query_row("SELECT coalesce(max(number), 0) FROM workflow_messages", [], |row| row.get(0))?;
+        Ok(Self {
             path,
             db: Some(db),
             me: Owner::new(),
@@ -95,8 +94,8 @@ impl Writer {
             watch,
             heads: HashMap::new(),
             halted: HashMap::new(),
-            read: Arc::default(),
-        }
+            read: Arc::new(AtomicU64::new(last as u64)),
+        })
     }
 
     /// Writes what is queued until the queue is closed.
@@ -187,9 +186,9 @@ impl Writer {
         {
             return Err(Trouble::Refused(why.clone()));
         }
-        let mut head = match (&part.opening, self.heads.remove(run)) {
-            (Some(opening), _) => Head::of(opening),
-            (None, Some(head)) if head.epoch == part.lease.epoch => head,
+        let (known, mut head) = match (&part.opening, self.heads.remove(run)) {
+            (Some(opening), _) => (0, Head::of(opening)),
+            (None, Some((key, head))) if head.epoch == part.lease.epoch => (key, head),
             (None, _) => self.load(db, &part.lease)?,
         };
         let mut changes = head.fold(&part.events)?;
@@ -197,29 +196,34 @@ impl Writer {
             head.rest(rest);
             changes.standing = true;
         }
-        match &part.opening {
+        let key = match &part.opening {
             Some(opening) => {
                 self.register(db)?;
                 ensure_program(db, &opening.program)?;
-                if let Err(taken) = self.insert(db, &mut head, &changes, opening) {
-                    if let Trouble::Refused(why) = &taken {
+                match self.insert(db, &head, &changes, opening) {
+                    Err(Trouble::Refused(why @ JournalError::KeyTaken(_))) => {
+                        // Whoever waits for it later is told then.
                         self.halted.insert(run.clone(), (1, why.clone()));
+                        return Err(Trouble::Refused(why));
                     }
-                    return Err(taken);
+                    inserted => inserted?,
                 }
             }
-            None => self.update(db, &head, &changes, part)?,
-        }
-        insert_events(db, head.key, &part.events)?;
-        write_steps(db, head.key, &changes)?;
+            None => {
+                self.update(db, known, &head, &changes, part)?;
+                known
+            }
+        };
+        insert_events(db, key, &part.events)?;
+        write_steps(db, key, &changes)?;
         if !head.summary.status.ended() && part.rest.is_none() {
-            self.heads.insert(run.clone(), head);
+            self.heads.insert(run.clone(), (key, head));
         }
         Ok(())
     }
 
     /// Reads the head of a run that this owner has.
-    fn load(&self, db: &Connection, lease: &Lease) -> Result<Head, Trouble> {
+    fn load(&self, db: &Connection, lease: &Lease) -> Result<(i64, Head), Trouble> {
         let found = db
             .prepare_cached(&format!(
                 "SELECT {}, r.owner, r.epoch, r.steps_begun, r.message_read FROM workflow_runs AS r WHERE r.run_id = ?",
@@ -239,10 +243,11 @@ impl Writer {
             return Err(Trouble::Refused(JournalError::Lost(lease.run.clone())));
         };
         // Which of its steps have not ended stands in their rows.
-        Ok(Head { key, epoch: lease.epoch, summary: summary?, begun, open: None, read })
+        Ok((key, Head { epoch: lease.epoch, summary: summary?, begun, open: None, read }))
     }
 
-    fn insert(&self, db: &Connection, head: &mut Head, changes: &Changes, opening: &Opening) -> Result<(), Trouble> {
+    /// A new run's row. Gives its key.
+    fn insert(&self, db: &Connection, head: &Head, changes: &Changes, opening: &Opening) -> Result<i64, Trouble> {
         let summary = &head.summary;
         let labels = &summary.labels;
         let (plain, exact) = input(&opening.input);
@@ -295,13 +300,12 @@ impl Writer {
                 None => JournalError::Broken(format!("there is a run `{}` already", summary.run)),
             }));
         }
-        head.key = db.last_insert_rowid();
-        Ok(())
+        Ok(db.last_insert_rowid())
     }
 
     /// Changes a run's row, which shows whether it is still this owner's. What no index holds is changed alone where that is
     /// all: it happens with each step.
-    fn update(&self, db: &Connection, head: &Head, changes: &Changes, part: &Part) -> Result<(), Trouble> {
+    fn update(&self, db: &Connection, key: i64, head: &Head, changes: &Changes, part: &Part) -> Result<(), Trouble> {
         let summary = &head.summary;
         let (me, epoch) = (self.me.id, head.epoch as i64);
         let changed = if changes.standing {
@@ -332,13 +336,13 @@ impl Writer {
                 summary.error.as_ref().map(|error| error.message.as_str()),
                 summary.error.as_ref().map(json),
                 changes.output,
-                head.key,
+                key,
                 me,
                 epoch,
             ])?
         } else if part.events.is_empty() {
             let held = "SELECT 1 FROM workflow_runs WHERE id = ? AND owner = ? AND epoch = ?";
-            usize::from(db.prepare_cached(held)?.exists(params![head.key, me, epoch])?)
+            usize::from(db.prepare_cached(held)?.exists(params![key, me, epoch])?)
         } else {
             db.prepare_cached(
                 "UPDATE workflow_runs SET steps_completed = ?, steps_begun = ?, events = ?, input_tokens = ?,
@@ -353,119 +357,11 @@ impl Writer {
                 summary.usage.output_tokens as i64,
                 summary.usage.usd,
                 summary.recoveries,
-                head.key,
+                key,
                 me,
                 epoch,
             ])?
         };
         if changed == 0 { Err(Trouble::Refused(JournalError::Lost(summary.run.clone()))) } else { Ok(()) }
     }
-}
-
-/// Keeps a program, where it is not there.
-pub(super) fn ensure_program(db: &Connection, program: &Program) -> rusqlite::Result<()> {
-    let hash = program.hash().as_str();
-    if !db.prepare_cached("SELECT 1 FROM programs WHERE hash = ?")?.exists([hash])? {
-        let source = program.sources.first();
-        let (name, text) = source.map(|source| (&*source.name, &*source.text)).unwrap_or_default();
-        db.execute(
-            "INSERT INTO programs (hash, name, source, program) VALUES (?, ?, ?, ?)",
-            params![hash, name, text, json(program)],
-        )?;
-    }
-    Ok(())
-}
-
-fn insert_events(db: &Connection, run: i64, events: &[Arc<Event>]) -> rusqlite::Result<()> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let mut insert =
-        db.prepare_cached("INSERT INTO workflow_events (workflow_run_id, number, event, data) VALUES (?, ?, ?, ?)")?;
-    for event in events {
-        insert.execute(params![run, event.number as i64, event.kind.name(), json(&**event)])?;
-    }
-    Ok(())
-}
-
-fn write_steps(db: &Connection, run: i64, changes: &Changes) -> rusqlite::Result<()> {
-    for (path, step) in &changes.steps {
-        match &step.begun {
-            Some(begun) => insert_step(db, run, path, begun, step)?,
-            None => update_step(db, run, path, step)?,
-        }
-    }
-    if let Some(at) = changes.swept {
-        sweep(db, run, at)?;
-    }
-    Ok(())
-}
-
-fn insert_step(db: &Connection, run: i64, path: &str, begun: &Begun, step: &Step) -> rusqlite::Result<()> {
-    // A step whose start is told twice keeps its number and its start.
-    db.prepare_cached(
-        "INSERT INTO workflow_steps (workflow_run_id, path, step_number, step_name, title, tool_name, tool_args_hash,
-             status, attempt, error_kind, error_message, started_at, completed_at, duration_ms, input_tokens,
-             output_tokens, usd, result)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET status = excluded.status, attempt = excluded.attempt,
-             error_kind = excluded.error_kind, error_message = excluded.error_message,
-             completed_at = excluded.completed_at, duration_ms = excluded.duration_ms,
-             input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, usd = excluded.usd,
-             result = excluded.result",
-    )?
-    .execute(params![
-        run,
-        path,
-        begun.number as i64,
-        begun.name.as_str(),
-        begun.title.as_deref(),
-        begun.action.as_deref(),
-        begun.args_hash.as_deref(),
-        step.status,
-        step.attempt.unwrap_or(1),
-        step.error.as_ref().map(|error| error.kind.name()),
-        step.error.as_ref().map(|error| error.message.as_str()),
-        instant(begun.at),
-        step.ended.map(instant),
-        step.duration_ms.map(|millis| millis as i64),
-        step.usage.input_tokens as i64,
-        step.usage.output_tokens as i64,
-        step.usage.usd,
-        step.result,
-    ])?;
-    Ok(())
-}
-
-fn update_step(db: &Connection, run: i64, path: &str, step: &Step) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "UPDATE workflow_steps SET status = ?, attempt = coalesce(?, attempt), error_kind = ?, error_message = ?,
-             completed_at = ?, duration_ms = ?, input_tokens = ?, output_tokens = ?, usd = ?, result = ?
-         WHERE workflow_run_id = ? AND path = ?",
-    )?
-    .execute(params![
-        step.status,
-        step.attempt,
-        step.error.as_ref().map(|error| error.kind.name()),
-        step.error.as_ref().map(|error| error.message.as_str()),
-        step.ended.map(instant),
-        step.duration_ms.map(|millis| millis as i64),
-        step.usage.input_tokens as i64,
-        step.usage.output_tokens as i64,
-        step.usage.usd,
-        step.result,
-        run,
-        path,
-    ])?;
-    Ok(())
-}
-
-/// The run ended: a step that has not was cut off with it.
-fn sweep(db: &Connection, run: i64, at: Timestamp) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "UPDATE workflow_steps SET status = 'cancelled', completed_at = ?
-         WHERE workflow_run_id = ? AND status IN ('running', 'retrying')",
-    )?
-    .execute(params![instant(at), run])?;
-    Ok(())
 }

@@ -10,6 +10,8 @@ pub struct Block {
     pub id: NodeId,
     /// From `{` to `}`.
     pub span: Span,
+    /// The `}`; empty where there is none.
+    pub close: Span,
     /// Its statements.
     pub stmts: Vec<Stmt>,
 }

@@ -212,3 +212,58 @@ fn a_run_is_answered_from_outside() {
     let notes: Vec<_> = exported["messages"].as_array().unwrap().iter().map(|note| &note["note"]["kind"]).collect();
     assert_eq!(notes, ["answer", "signal"]);
 }
+
+#[test]
+fn a_failed_run_is_done_again_from_where_it_failed() {
+    let bench = project();
+    bench.flowc(&["run", "f.flow", "marks", "--broken"]).exits(1);
+    let failed = bench.runs(&[]).remove(0);
+    std::fs::write(bench.path("skills/fails/main.sh"), "cat >> ../../marks; echo >> ../../marks; echo 1").unwrap();
+    let again = bench.flowc(&["runs", "retry", id(&failed)]).exits(0);
+    assert_eq!((again.out.as_str(), bench.read("marks").as_str()), ("\"done\"\n", "\"one\"\n\"three\"\n"));
+    let runs = bench.runs(&[]);
+    assert_eq!((&runs[0]["status"], &runs[0]["forked_from"]), (&"completed".into(), &failed["id"]));
+    assert_eq!(runs[1], failed, "the run itself stays as it is");
+
+    bench.flowc(&["runs", "retry", id(&runs[0])]).exits(2).says(&["did not fail at a step", "--from PATH"]);
+    bench.flowc(&["runs", "retry", id(&runs[0]), "--from", "thre"]).exits(2).says(&["did you mean `three`?"]);
+    bench.flowc(&["runs", "fork", id(&failed)]).exits(0);
+    assert_eq!(bench.read("marks").lines().count(), 4);
+}
+
+#[test]
+fn a_waiting_run_goes_on_with_another_program() {
+    let bench = project();
+    let mut running = bench.begun(&["run", "f.flow", "asks"], "flowc runs answer");
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let run = bench.runs(&[]).remove(0);
+    let write = |name: &str, flow: &str| std::fs::write(bench.path(name), flow).unwrap();
+    write("other.flow", "flow asks() -> string { step plan = human.ask(\"What?\", into: string) return plan }");
+    write(
+        "better.flow",
+        "flow asks() -> string { step plan = human.ask(\"Which colour?\", into: string) return \"in {{plan}}\" }",
+    );
+    let migrate = |to: &str| bench.flowc(&["runs", "migrate", id(&run), "--to", to]);
+    migrate("other.flow").exits(1).says(&["does not fit what the run has done", "plan"]);
+    migrate("better.flow").exits(0);
+    bench.flowc(&["runs", "answer", id(&run), "plan", "red"]).exits(0);
+    assert_eq!(bench.flowc(&["runs", "resume", id(&run)]).exits(0).out, "\"in red\"\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn runs_are_kept_in_a_database_whose_address_is_a_secret() {
+    let Some(server) = crate::store::server::server() else { return };
+    let url = server.database();
+    let settings = "[runs]\ndatabase = { secret = \"RUNS\" }\n[secrets]\nRUNS = { env = \"RUNS_DATABASE\" }\n";
+    let bench = Bench::with("f.flow", "flow f() -> int { step time.sleep(1ms) return 1 }").file("flow.toml", settings);
+    let flowc = |args: &[&str]| super::Ended::from(bench.command(args).env("RUNS_DATABASE", &url).output().unwrap());
+    flowc(&["run", "f.flow"]).exits(0);
+    let listed = flowc(&["runs", "list", "--format", "json"]).exits(0).json();
+    assert_eq!((&listed["runs"][0]["flow"], &listed["runs"][0]["status"]), (&"f".into(), &"completed".into()));
+    assert!(flowc(&["runs", "show", id(&listed["runs"][0])]).exits(0).out.contains("✓ time.sleep"));
+    assert_eq!(bench.flowc(&["runs", "list", "--database", &url, "--format", "json"]).exits(0).json(), listed);
+    bench.flowc(&["runs", "list"]).exits(1).says(&["the environment variable `RUNS_DATABASE` is not set"]);
+    assert!(!bench.path(".flow").exists(), "it is kept there alone");
+}

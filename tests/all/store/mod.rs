@@ -4,7 +4,7 @@ mod memory;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;
 #[cfg(all(feature = "postgres", unix))]
-mod server;
+pub(crate) mod server;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod suite;

@@ -125,3 +125,60 @@ fn a_database_of_a_newer_flowc_is_refused() {
     };
     assert!(why.contains("no.db` failed: file is not a database"), "{why}");
 }
+
+/// What is acknowledged is there, and nothing else, wherever the disk is full. A limit on the size of files stands for a full
+/// disk; it is a process's, so this runs in one of its own.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_stops_runs_until_there_is_room() {
+    const ALONE: &str = "FLOW_TEST_FULL_DISK";
+    if std::env::var_os(ALONE).is_none() {
+        let mut alone = std::process::Command::new("sh");
+        // A file that grows too large is an error then, and no signal.
+        alone.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(std::env::current_exe().unwrap());
+        alone.args(["--exact", "store::sqlite::a_full_disk_stops_runs_until_there_is_room"]).env(ALONE, "1");
+        let ended = alone.output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for kib in (160..=600).step_by(40) {
+        runtime.block_on(full_at(kib << 10));
+    }
+}
+
+#[cfg(unix)]
+async fn full_at(bytes: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let room = |current| {
+        let maximum = getrlimit(Resource::Fsize).maximum;
+        setrlimit(Resource::Fsize, Rlimit { current, maximum }).unwrap();
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&file(&folder));
+    let mut run = Writing::begin(&store, opening("run-1", "it", 0, Labels::default()), 0);
+    run.commit().await.unwrap();
+    room(Some(bytes));
+    let mut acknowledged = 1;
+    let why = loop {
+        run.append(begins(&format!("page~{acknowledged}"), 1));
+        match run.commit().await {
+            Ok(()) => acknowledged += 1,
+            Err(why) => break why,
+        }
+        assert!(acknowledged < 5_000, "the disk is full some time");
+    };
+    assert!(matches!(&why, JournalError::Broken(why) if why.contains("flow.db` failed: d")), "{why}");
+    room(None);
+    // What it says afterwards has nothing to follow on.
+    run.append(ends());
+    assert_eq!(run.commit().await, Err(why));
+    let [lease] = <[_; 1]>::try_from(store.claim(9, at(0)).await.unwrap()).unwrap();
+    let events = store.load("run-1").await.unwrap().events;
+    assert_eq!(events.iter().map(|event| event.number).collect::<Vec<_>>(), (1..=acknowledged).collect::<Vec<_>>());
+    let mut run = Writing::resume(&store, lease, acknowledged, 0);
+    run.append(EventKind::RunResumed);
+    run.append(ends());
+    run.commit().await.unwrap();
+    assert_eq!(ask(&file(&folder), "PRAGMA integrity_check"), ["ok"]);
+}

@@ -1,0 +1,265 @@
+//! How fast runs are kept, beside SQLite itself doing the least that could be: `cargo bench --bench journal`. With the
+//! address of an empty PostgreSQL database in `FLOW_BENCH_POSTGRES` that is measured too.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, clippy::disallowed_methods)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flowc::program::Program;
+use flowc::run::journal::{Filter, Labels, Opening, Page};
+use flowc::run::{Engine, Event, EventKind, Lease, RunStatus, RunStore};
+use flowc::source::SourceFile;
+use flowc::store::{PostgresStore, SqliteStore};
+use flowc::value::Value;
+use futures::future::join_all;
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+fn program() -> Arc<Program> {
+    let source = SourceFile::new("it.flow", "flow it() -> int { return 1 }");
+    Engine::builder().build().unwrap().compile(source).unwrap()
+}
+
+/// One run being written.
+struct Writing<'a> {
+    store: &'a dyn RunStore,
+    lease: Lease,
+    next: u64,
+}
+
+impl<'a> Writing<'a> {
+    fn begin(store: &'a dyn RunStore, program: &Arc<Program>, run: String) -> Self {
+        let opening = Opening {
+            run: run.into(),
+            flow: "it".into(),
+            program: Arc::clone(program),
+            input: Value::map([("url".into(), "https://example.org".into())]),
+            at: Timestamp::now(),
+            labels: Labels::default(),
+        };
+        let (run, flow, hash) = (opening.run.clone(), opening.flow.clone(), program.hash().clone());
+        let start = EventKind::RunStarted { run, flow, program: hash, input: opening.input.clone(), steps: 5 };
+        let mut writing = Self { store, lease: store.open(Arc::new(opening)), next: 1 };
+        writing.append(start);
+        writing
+    }
+
+    fn append(&mut self, kind: EventKind) {
+        let event = Arc::new(Event { number: self.next, at: Timestamp::now(), kind });
+        self.store.append(&self.lease, &[event]);
+        self.next += 1;
+    }
+
+    fn begins(&mut self, step: usize) {
+        self.append(EventKind::StepStarted {
+            path: format!("step_{step}").into(),
+            title: None,
+            action: "bench.no_op".into(),
+            attempt: 1,
+            items: None,
+            args_hash: Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into()),
+        });
+    }
+
+    fn completes(&mut self, step: usize) {
+        let result = Value::map([("title".into(), "A page".into()), ("words".into(), Value::Int(1_234))]);
+        self.append(EventKind::StepCompleted {
+            path: format!("step_{step}").into(),
+            result,
+            duration_ms: 1,
+            usage: None,
+        });
+    }
+
+    fn ends(&mut self) {
+        self.append(EventKind::RunCompleted { output: Value::Int(1), duration_ms: 5 });
+    }
+
+    async fn commit(&self) {
+        self.store.commit(&self.lease).await.unwrap();
+    }
+
+    /// As a run of the engine does: the outcome of a step and the intent of the next share a commit.
+    async fn steps(&mut self, count: usize) {
+        self.commit().await;
+        self.begins(0);
+        for step in 0..count {
+            self.commit().await;
+            self.completes(step);
+            if step + 1 < count {
+                self.begins(step + 1);
+            }
+        }
+        self.ends();
+        self.commit().await;
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// A thousand commits of one row each.
+fn floor(path: &Path) -> Duration {
+    let db = Connection::open(path).unwrap();
+    db.pragma_update(None, "journal_mode", "wal").unwrap();
+    db.pragma_update(None, "synchronous", "full").unwrap();
+    db.execute_batch("CREATE TABLE IF NOT EXISTS rows (id INTEGER PRIMARY KEY, data TEXT)").unwrap();
+    let mut insert = db.prepare("INSERT INTO rows (data) VALUES (?)").unwrap();
+    let data = "x".repeat(200);
+    let began = Instant::now();
+    for _ in 0..1_000 {
+        insert.execute([&data]).unwrap();
+    }
+    began.elapsed()
+}
+
+async fn chain(store: &dyn RunStore, program: &Arc<Program>, run: String) -> Duration {
+    let mut run = Writing::begin(store, program, run);
+    run.commit().await;
+    let began = Instant::now();
+    run.begins(0);
+    run.commit().await;
+    for step in 0..1_000 {
+        run.completes(step);
+        run.begins(step + 1);
+        run.commit().await;
+    }
+    began.elapsed()
+}
+
+/// A thousand runs of five steps, all at once; steps a second.
+async fn many(store: &dyn RunStore, program: &Arc<Program>, round: usize) -> f64 {
+    let began = Instant::now();
+    let runs = (0..1_000).map(|run| async move {
+        Writing::begin(store, program, format!("many-{round}-{run:04}")).steps(5).await;
+    });
+    join_all(runs).await;
+    5_000.0 / began.elapsed().as_secs_f64()
+}
+
+async fn speed(name: &str, store: &dyn RunStore, program: &Arc<Program>) {
+    many(store, program, 0).await;
+    let mut speeds = Vec::new();
+    for round in 1..=5 {
+        speeds.push(many(store, program, round).await);
+    }
+    speeds.sort_by(f64::total_cmp);
+    println!("{name:<44} {:>9.0} steps a second", speeds[2]);
+}
+
+/// A million runs of ten flows and a thousand users.
+fn fill(path: &Path) {
+    let db = Connection::open(path).unwrap();
+    db.execute_batch(
+        "INSERT INTO programs VALUES ('hash', 'it.flow', '', '');
+         INSERT INTO workflow_runs (run_id, workflow_name, program_hash, status, user_id, conversation_id, steps_total,
+             steps_completed, steps_begun, events, input_tokens, output_tokens, usd, started_at, epoch, recoveries, input_data)
+         WITH RECURSIVE count (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM count WHERE n < 999999)
+         SELECT printf('run-%07d', n), CASE WHEN n % 1000 = 0 THEN 'rare' ELSE 'often' END, 'hash',
+             CASE WHEN n % 500 = 7 THEN 'failed' WHEN n % 5000 = 1 THEN 'running' ELSE 'completed' END,
+             'user-' || (n % 1000), 'talk-' || (n / 20), 5, 5, 5, 12, 0, 0, 0.0,
+             strftime('%Y-%m-%dT%H:%M:%S.000000Z', 1763856000 + n * 10, 'unixepoch'), 1, 0, '{}'
+         FROM count;",
+    )
+    .unwrap();
+}
+
+/// The slowest of all combinations of what may be asked.
+async fn list(store: &dyn RunStore) -> (Duration, Filter) {
+    let day = |at: i64| Some(Timestamp::from_second(1_763_856_000 + at * 86_400).unwrap());
+    let mut slowest = (Duration::ZERO, Filter::default());
+    for flow in [None, Some("rare"), Some("often")] {
+        for status in [vec![], vec![RunStatus::Failed], vec![RunStatus::Running, RunStatus::Failed]] {
+            for user in [None, Some("user-7")] {
+                for conversation in [None, Some("talk-7")] {
+                    for (since, before) in [(None, None), (day(20), None), (None, day(20)), (day(20), day(21))] {
+                        let (flow, user) = (flow.map(Into::into), user.map(Into::into));
+                        let (conversation, status) = (conversation.map(Into::into), status.clone());
+                        let filter = Filter { flow, status, user, conversation, since, before };
+                        let mut times = Vec::new();
+                        for _ in 0..3 {
+                            let began = Instant::now();
+                            store.list(&filter, Page { most: 50, after: None }).await.unwrap();
+                            times.push(began.elapsed());
+                        }
+                        let time = median(times);
+                        if time > slowest.0 {
+                            slowest = (time, filter);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    slowest
+}
+
+async fn sqlite(folder: &Path, wanted: &dyn Fn(&str) -> bool) {
+    let (program, path) = (program(), folder.join("flow.db"));
+    if wanted("chain") {
+        let store = SqliteStore::open(&path).unwrap();
+        chain(&store, &program, "warm".to_owned()).await;
+        let (mut floors, mut chains) = (Vec::new(), Vec::new());
+        // In turns: what else the machine does meets both.
+        for round in 0..7 {
+            floors.push(floor(&folder.join("floor.db")));
+            chains.push(chain(&store, &program, format!("chain-{round}")).await);
+        }
+        let (floor, chain) = (millis(median(floors)), millis(median(chains)));
+        println!("{:<44} {floor:>9.1} ms", "  SQLite: 1,000 commits of one row");
+        println!("{:<44} {chain:>9.1} ms, {:.2} times the floor", "a chain of 1,000 durable steps", chain / floor);
+    }
+    if wanted("many") {
+        speed("1,000 runs of 5 durable steps", &SqliteStore::open(&path).unwrap(), &program).await;
+    }
+    if wanted("load") {
+        let store = SqliteStore::open(folder.join("load.db")).unwrap();
+        let mut run = Writing::begin(&store, &program, "long".to_owned());
+        for step in 0..25_000 {
+            run.begins(step);
+            run.completes(step);
+        }
+        run.commit().await;
+        let mut times = Vec::new();
+        for _ in 0..5 {
+            let began = Instant::now();
+            assert_eq!(store.load("long").await.unwrap().events.len(), 50_001);
+            times.push(began.elapsed());
+        }
+        println!("{:<44} {:>9.1} ms", "reading a run of 50,000 events", millis(median(times)));
+    }
+    if wanted("list") {
+        let path = folder.join("list.db");
+        let store = SqliteStore::open(&path).unwrap();
+        fill(&path);
+        let (time, filter) = list(&store).await;
+        println!("{:<44} {:>9.2} ms: {filter:?}", "a page of 50 of 1,000,000 runs, the slowest", millis(time));
+    }
+}
+
+fn main() {
+    let filter = std::env::args().nth(1).filter(|arg| !arg.starts_with('-')).unwrap_or_default();
+    let wanted = |name: &str| name.contains(&filter);
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("journal");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(sqlite(&folder, &wanted));
+    if let Ok(url) = std::env::var("FLOW_BENCH_POSTGRES")
+        && wanted("postgres")
+    {
+        runtime.block_on(async {
+            let store = PostgresStore::connect(&url).await.unwrap();
+            speed("PostgreSQL: 1,000 runs of 5 durable steps", &store, &program()).await;
+        });
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
