@@ -69,7 +69,7 @@ impl Server {
 fn answer(mut stream: TcpStream, counts: &Mutex<BTreeMap<String, u32>>) -> Option<()> {
     let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
     while let Some(Ok(request)) = lines.next() {
-        while lines.next()?.ok()? != "" {}
+        while !lines.next()?.ok()?.is_empty() {}
         let path = request.split(' ').nth(1)?.to_owned();
         let count = {
             let mut counts = counts.lock().unwrap();
@@ -185,4 +185,42 @@ fn wait(child: &mut std::process::Child, time: Duration) -> bool {
         std::thread::sleep(Duration::from_millis(2));
     }
     false
+}
+
+const SECRETS: &str = r#"
+flow it() -> string? {
+    step good = http.get("http://127.0.0.1:PORT/good", bearer: secrets.TOKEN)
+    step bad = try http.get("http://127.0.0.1:1/bad", bearer: secrets.TOKEN) retry 0
+    step log.write("{{good.text}} {{bad.error?.message ?? ""}}")
+    step worse = http.get("http://127.0.0.1:1/worse", bearer: secrets.TOKEN) retry 0
+    return worse.text
+}
+"#;
+
+/// A secret's value is in nothing that a run leaves behind: not where it is kept, not in what is told, not in errors.
+#[test]
+fn a_secret_is_nowhere() {
+    const CANARY: &str = "canary-7f3a9c51";
+    let server = Server::start();
+    let script = SECRETS.replace("PORT", &server.port.to_string());
+    let settings =
+        "[http]\nallow_private = [\"127.0.0.1\"]\n[secrets]\nTOKEN = { env = \"TOKEN\", hosts = [\"127.0.0.1\"] }\n";
+    let bench = Bench::with("it.flow", &script).file("flow.toml", settings);
+    let mut command = bench.command(&["run", "it.flow", "--events", "ndjson"]);
+    let output = command.env("TOKEN", CANARY).env("FLOW_LOG", "trace").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("step.failed") && told.contains("step.completed"), "{told}");
+    assert!(!told.contains(CANARY), "{told}");
+    let run = bench.runs(&[]).first().unwrap()["id"].as_str().unwrap().to_owned();
+    for args in [vec!["runs", "show", &run], vec!["runs", "export", &run]] {
+        assert!(!bench.flowc(&args).out.contains(CANARY));
+    }
+    let kept = std::fs::read_dir(bench.path(".flow")).unwrap().map(|entry| entry.unwrap().path());
+    let kept: Vec<_> = kept.filter(|path| path.is_file()).collect();
+    assert!(kept.iter().any(|path| path.file_name().is_some_and(|name| name == "runs.db")), "{kept:?}");
+    for path in kept {
+        let bytes = std::fs::read(&path).unwrap();
+        let found = bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes());
+        assert!(!found, "{} has the secret", path.display());
+    }
 }
