@@ -10,7 +10,7 @@ use crate::compile::compile;
 use crate::orchestrator::{AddError, Orchestrator};
 use crate::program::Program;
 use crate::project::{EngineOptions, Project};
-use crate::run::{Engine, Keep, Keeper, RunStore};
+use crate::run::{Engine, RunStore};
 use crate::source::{DiskLoader, SourceFile};
 use crate::types::{Catalog, Signature};
 
@@ -47,7 +47,6 @@ pub(super) async fn store(project: &Project, url: Option<&str>) -> Result<Option
 /// An engine that runs what a project's files hold, and what has to go on beside it.
 pub(super) struct Host {
     pub(super) engine: Engine,
-    _keeper: Keeper,
     #[cfg(feature = "otel")]
     traces: Option<Arc<crate::telemetry::Traces>>,
 }
@@ -73,10 +72,8 @@ impl Host {
             builder = builder.observer(Arc::clone(traces));
         }
         let engine = builder.build().map_err(misused)?;
-        let keeper = engine.keep(Keep::default());
         Ok(Self {
             engine,
-            _keeper: keeper,
             #[cfg(feature = "otel")]
             traces,
         })

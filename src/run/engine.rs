@@ -149,6 +149,7 @@ impl Engine {
         let run = Arc::clone(&life.run);
         if self.shared.store.is_some() {
             self.shared.keeping.add(&run);
+            self.look_after(&runtime);
         }
         if let Some(events) = &life.events {
             run.inbox.restore(events);

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::run::engine::Engine;
+use crate::run::engine::{self, Engine};
 use crate::run::handle::{self, Run};
 use crate::run::journal::{JournalError, Lease, Message, RunStore};
 use crate::types::Text;
@@ -23,6 +22,8 @@ const BATCH: usize = 256;
 #[derive(Default)]
 pub(crate) struct Keeping {
     on: AtomicBool,
+    /// Whether there is a task that looks after the runs.
+    looked_after: AtomicBool,
     runs: Mutex<FxHashMap<Text, Weak<handle::Shared>>>,
     /// Those that stopped because the store failed.
     left: Mutex<Vec<Text>>,
@@ -62,47 +63,54 @@ impl Keeping {
     }
 }
 
-/// Keeps an engine's runs for as long as it lives: see [`Engine::keep`].
+/// Takes up others' runs for as long as it lives: see [`Engine::keep`].
 #[derive(Debug)]
 pub struct Keeper {
-    _stop: DropGuard,
+    engine: Weak<engine::Shared>,
 }
 
-/// What a keeper does besides giving messages to the engine's own runs.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Keep {
-    /// Takes over the runs of owners that are gone, and those whose wait is over; and lets runs leave the memory while
-    /// they wait.
-    pub others: bool,
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(engine) = self.engine.upgrade() {
+            engine.keeping.on.store(false, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Engine {
-    /// Keeps the runs of the engine's store: says that this process is alive, gives messages to its runs, and takes up
-    /// others. Ends when the keeper is dropped. Does nothing where the engine has no store.
-    pub fn keep(&self, what: Keep) -> Keeper {
-        let stop = CancellationToken::new();
-        if let Some(store) = self.shared.store.clone() {
-            self.shared.keeping.on.store(what.others, Ordering::Relaxed);
-            let (engine, stopped) = (self.clone(), stop.clone());
-            #[expect(clippy::disallowed_methods, reason = "the guard that is returned ends it")]
-            tokio::spawn(async move {
-                stopped.run_until_cancelled(engine.keep_on(&*store, what)).await;
-                engine.shared.keeping.on.store(false, Ordering::Relaxed);
-            });
+    /// Takes over the runs of the engine's store whose owners are gone, and those whose wait is over; and lets runs leave
+    /// the memory while they wait and nobody holds a handle of them. Until the keeper is dropped. Does nothing where the
+    /// engine has no store.
+    pub fn keep(&self) -> Keeper {
+        self.shared.keeping.on.store(self.shared.store.is_some(), Ordering::Relaxed);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.look_after(&runtime);
         }
-        Keeper { _stop: stop.drop_guard() }
+        Keeper { engine: Arc::downgrade(&self.shared) }
     }
 
-    async fn keep_on(&self, store: &dyn RunStore, what: Keep) {
-        loop {
-            if let Err(why) = self.beat(store, what).await {
-                tracing::warn!(%why, "the store of runs does not answer");
+    /// Has a task say that this process is alive, and give messages to the engine's runs, for as long as the engine
+    /// lives: the runs of a process that is silent are taken for lost.
+    pub(crate) fn look_after(&self, runtime: &tokio::runtime::Handle) {
+        if self.shared.store.is_none() || self.shared.keeping.looked_after.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let engine = LookedAfter(Arc::downgrade(&self.shared));
+        runtime.spawn(async move {
+            while let Some(shared) = engine.0.upgrade() {
+                let engine = Engine { shared };
+                if let Some(store) = &engine.shared.store
+                    && let Err(why) = engine.beat(&**store).await
+                {
+                    tracing::warn!(%why, "the store of runs does not answer");
+                }
+                drop(engine);
+                tokio::time::sleep(BEAT).await;
             }
-            tokio::time::sleep(BEAT).await;
-        }
+        });
     }
 
-    async fn beat(&self, store: &dyn RunStore, what: Keep) -> Result<(), JournalError> {
+    async fn beat(&self, store: &dyn RunStore) -> Result<(), JournalError> {
         for message in store.beat().await? {
             if let Some(run) = self.shared.keeping.find(&message.run) {
                 run.deliver(message);
@@ -119,7 +127,7 @@ impl Engine {
                 Err(_) => {}
             }
         }
-        if what.others {
+        if self.shared.keeping.is_on() {
             for lease in store.claim(BATCH, self.shared.clock.now()).await? {
                 self.take_up(lease).await;
             }
@@ -137,6 +145,17 @@ impl Engine {
     /// A run of this engine that is in memory.
     pub fn run(&self, run: &str) -> Option<Run> {
         self.shared.keeping.find(run).map(Run::new)
+    }
+}
+
+/// Says so when the task ends, with its runtime or its engine.
+struct LookedAfter(Weak<engine::Shared>);
+
+impl Drop for LookedAfter {
+    fn drop(&mut self) {
+        if let Some(engine) = self.0.upgrade() {
+            engine.keeping.looked_after.store(false, Ordering::Relaxed);
+        }
     }
 }
 

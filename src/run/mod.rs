@@ -36,7 +36,7 @@ pub use fork::ForkError;
 pub use handle::{Events, Run};
 pub use inbox::{AnswerError, Waiting};
 pub use journal::{Journal, JournalError, Lease, MemoryJournal, RunStatus, RunStore, RunSummary};
-pub use keeper::{Keep, Keeper};
+pub use keeper::Keeper;
 pub use limits::Limits;
 pub use ports::{
     Clock, Hook, NoSecrets, Observer, Registry, Report, SecretUse, Secrets, Tool, ToolContext, ToolError, Usage,

@@ -8,7 +8,7 @@ use crate::program::{Program, Stmt};
 use crate::run::exec::tests::build::*;
 use crate::run::journal::{Filter, JournalError, Labels, Note, Page};
 use crate::run::{
-    Engine, EventKind, Keep, Limits, MemoryJournal, Once, OnceError, Request, RequestKind, ResumeError, Run, RunStatus,
+    Engine, EventKind, Limits, MemoryJournal, Once, OnceError, Request, RequestKind, ResumeError, Run, RunStatus,
     RunStore, ToolContext, tool_in_context,
 };
 use crate::types::Type;
@@ -57,7 +57,7 @@ async fn status(store: &MemoryJournal, run: &str) -> RunStatus {
 async fn a_waiting_run_leaves_the_memory_and_a_signal_brings_it_back() {
     let (store, world, program) = (MemoryJournal::durable(), Arc::new(World::default()), waiting());
     let engine = on(store.owner(), &world, &program);
-    let keeper = engine.keep(Keep { others: true });
+    let keeper = engine.keep();
     let id = engine.start(&program, "main", Value::Null).unwrap().id().to_owned();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(status(&store, &id).await, RunStatus::Waiting);
@@ -111,7 +111,7 @@ async fn a_run_of_a_dead_owner_is_taken_over_and_a_stale_owner_writes_nothing() 
     assert!(matches!(store.owner().take(run.id(), jiff::Timestamp::UNIX_EPOCH).await, Err(JournalError::Held(_))));
     stale.abandon();
     let other = on(store.owner(), &world, &program);
-    let _keeper = other.keep(Keep { others: true });
+    let _keeper = other.keep();
     // The stale owner wakes up and wants to go on.
     let error = run.value().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Interrupted);
