@@ -9,9 +9,12 @@ use std::time::{Duration, Instant};
 
 use flowc::program::Program;
 use flowc::run::journal::{Filter, Labels, Opening, Page};
-use flowc::run::{Engine, Event, EventKind, Lease, RunStatus, RunStore};
+use flowc::run::{
+    Engine, Event, EventKind, Lease, Request, RequestKind, RunStatus, RunStore, ToolContext, tool, tool_in_context,
+};
 use flowc::source::SourceFile;
 use flowc::store::{PostgresStore, SqliteStore};
+use flowc::types::Type;
 use flowc::value::Value;
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -245,6 +248,121 @@ async fn sqlite(folder: &Path, wanted: &dyn Fn(&str) -> bool) {
     }
 }
 
+/// Flows over tools that take no time; `signal.wait` waits for a signal.
+const FLOWS: &str = r"
+flow chain(items: list<int>, wait: bool) -> int {
+    step all = for item in items {
+        step one = bench.no_op(item)
+        yield one
+    }
+    step go = signal.wait() when wait
+    return all.length + (go ?? 0)
+}
+flow waits() -> int {
+    step one = bench.no_op(1)
+    step go = signal.wait()
+    return one + go
+}
+";
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Given {
+    item: i64,
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Nothing {}
+
+/// An engine on a database, and the flows.
+fn engine(path: &Path) -> (Engine, Arc<Program>) {
+    let no_op = tool("bench.no_op", "Nothing.", |given: Given| async move { Ok(given.item) });
+    let wait = tool_in_context("signal.wait", "Waits.", |_: Nothing, context: ToolContext<'_>| {
+        let request = Request { kind: RequestKind::Signal, text: "go".into(), details: Value::Null, wanted: Type::Int };
+        Box::pin(async move { context.desk.wait(request).await.map(|value| value.as_int().unwrap_or(0)) })
+    });
+    let store = Arc::new(SqliteStore::open(path).unwrap());
+    let engine = Engine::builder().tool(no_op.read_only()).tool(wait).store(store).build().unwrap();
+    let program = engine.compile(SourceFile::new("it.flow", FLOWS)).unwrap();
+    (engine, program)
+}
+
+async fn waiting(run: &flowc::run::Run) {
+    while run.waiting().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// What the engine makes of it, steps and all.
+fn engines(folder: &Path, wanted: &dyn Fn(&str) -> bool) {
+    // Each runtime is a process of its own: what it ran ends with it.
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let input = |items: i64, wait: bool| {
+        Value::map([("items".into(), Value::list((0..items).map(Value::Int))), ("wait".into(), Value::Bool(wait))])
+    };
+    if wanted("engine") {
+        let path = folder.join("engine.db");
+        runtime().block_on(async {
+            let (engine, program) = engine(&path);
+            let (mut floors, mut chains) = (Vec::new(), Vec::new());
+            for _ in 0..5 {
+                floors.push(floor(&folder.join("floor.db")));
+                let began = Instant::now();
+                engine.start(&program, "chain", input(1_000, false)).unwrap().value().await.unwrap();
+                chains.push(began.elapsed());
+            }
+            let (floor, chain) = (millis(median(floors)), millis(median(chains)));
+            println!(
+                "{:<44} {chain:>9.1} ms, {:.2} times the floor",
+                "the engine: a chain of 1,000 steps",
+                chain / floor
+            );
+        });
+    }
+    if wanted("resume") {
+        let path = folder.join("resume.db");
+        let run = runtime().block_on(async {
+            let (engine, program) = engine(&path);
+            let run = engine.start(&program, "chain", input(24_990, true)).unwrap();
+            waiting(&run).await;
+            run.id().to_owned()
+        });
+        runtime().block_on(async {
+            let (engine, _) = engine(&path);
+            let began = Instant::now();
+            let run = engine.take(&run).await.unwrap();
+            waiting(&run).await;
+            println!("{:<44} {:>9.1} ms", "resuming a run of 49,985 events", millis(began.elapsed()));
+        });
+    }
+    if wanted("waiting") {
+        let path = folder.join("waiting.db");
+        runtime().block_on(async {
+            let (engine, program) = engine(&path);
+            let _keeper = engine.keep();
+            let before = resident();
+            for _ in 0..100 {
+                let runs: Vec<_> = (0..100).map(|_| engine.start(&program, "waits", Value::map([])).unwrap()).collect();
+                for run in &runs {
+                    waiting(run).await;
+                }
+            }
+            let filter = Filter { status: vec![RunStatus::Running], ..Filter::default() };
+            let store = engine.store().unwrap();
+            while !store.list(&filter, Page { most: 1, after: None }).await.unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            println!("{:<44} {:>9.1} MB more", "10,000 waiting runs", resident() - before);
+        });
+    }
+}
+
+/// What of this process is in memory, in MB.
+fn resident() -> f64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = pages.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(0.0);
+    pages * 4096.0 / 1e6
+}
+
 fn main() {
     let filter = std::env::args().nth(1).filter(|arg| !arg.starts_with('-')).unwrap_or_default();
     let wanted = |name: &str| name.contains(&filter);
@@ -253,6 +371,7 @@ fn main() {
     std::fs::create_dir_all(&folder).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(sqlite(&folder, &wanted));
+    engines(&folder, &wanted);
     if let Ok(url) = std::env::var("FLOW_BENCH_POSTGRES")
         && wanted("postgres")
     {

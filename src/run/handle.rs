@@ -20,8 +20,12 @@ use crate::value::{ErrorKind, Value};
 /// A handle of a run. Cheap to clone; the run goes on when all handles are dropped, until it ends or is cancelled.
 #[derive(Clone)]
 pub struct Run {
-    shared: Arc<Shared>,
+    shared: Held,
 }
+
+/// A run that somebody looks at. When nobody does any more, it is woken: it may leave the memory where it only waits.
+#[derive(Clone)]
+struct Held(Option<Arc<Shared>>);
 
 pub(crate) struct Shared {
     pub(crate) id: Text,
@@ -45,9 +49,26 @@ pub(crate) struct Cancel {
     pub(crate) message: Option<u64>,
 }
 
+impl std::ops::Deref for Held {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        // It is only ever taken when it is dropped.
+        self.0.as_ref().unwrap_or_else(|| unreachable!("a handle is held until it is dropped"))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The run counts its holders when it wakes: this one must be gone by then.
+        let waker = self.0.take().and_then(|shared| shared.waker.take());
+        waker.into_iter().for_each(std::task::Waker::wake);
+    }
+}
+
 impl Run {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared: Held(Some(shared)) }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -66,7 +87,7 @@ impl Run {
 
     /// Its events after the one of this number: how a client that lost its connection goes on.
     pub fn events_after(&self, number: u64) -> Events {
-        Events { shared: Arc::clone(&self.shared), next: usize::try_from(number).unwrap_or(usize::MAX) }
+        Events { shared: self.shared.clone(), next: usize::try_from(number).unwrap_or(usize::MAX) }
     }
 
     /// The events so far.
@@ -198,7 +219,7 @@ impl std::fmt::Debug for Run {
 
 /// The events of a run, as a stream: each once, in order, from the first on.
 pub struct Events {
-    shared: Arc<Shared>,
+    shared: Held,
     next: usize,
 }
 

@@ -58,7 +58,11 @@ async fn a_waiting_run_leaves_the_memory_and_a_signal_brings_it_back() {
     let (store, world, program) = (MemoryJournal::durable(), Arc::new(World::default()), waiting());
     let engine = on(store.owner(), &world, &program);
     let keeper = engine.keep();
-    let id = engine.start(&program, "main", Value::Null).unwrap().id().to_owned();
+    let run = engine.start(&program, "main", Value::Null).unwrap();
+    let id = run.id().to_owned();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(status(&store, &id).await, RunStatus::Running, "as long as somebody looks");
+    drop(run);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(status(&store, &id).await, RunStatus::Waiting);
     assert!(engine.run(&id).is_none(), "nothing of it is in memory");
