@@ -294,8 +294,13 @@ async fn a_flow_drives_a_browser_and_gets_a_picture() {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         String::from_utf8_lossy(&environment).contains(&format!("FLOW_MCP_SERVER={}-", std::process::id()))
     };
-    let left: Vec<u64> =
-        left.lines().filter_map(|line| line.parse().ok()).filter(ours).filter(|pid| lives(*pid)).collect();
+    let mut left: Vec<u64> = left.lines().filter_map(|line| line.parse().ok()).filter(ours).collect();
+    // What was killed may take a moment to die.
+    let began = std::time::Instant::now();
+    while began.elapsed() < std::time::Duration::from_secs(5) && !left.is_empty() {
+        left.retain(|pid| lives(*pid));
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     assert!(left.is_empty(), "{left:?}");
 }
 
