@@ -11,17 +11,20 @@
 //! been met again, or else the program is not the one that was recorded, and the run stops. Then the gate opens, and the
 //! run lives. None of this takes time or calls anything.
 
+mod known;
+mod turns;
+
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
 use crate::run::event::{Event, EventKind, RunError};
-use crate::run::scope::Scope;
+use crate::run::replay::known::Known;
+pub(crate) use crate::run::replay::turns::Next;
+use crate::run::replay::turns::{LAST, Turns};
 use crate::types::Text;
 use crate::value::ErrorKind;
 
@@ -37,45 +40,7 @@ pub(crate) struct Replay {
     open: AtomicBool,
     /// Nothing shall be called.
     rehearses: bool,
-    state: Mutex<State>,
-}
-
-/// The turn after all that is recorded, and before what is overdue.
-const LAST: u64 = u64::MAX - 1;
-
-/// The events of a path: of a step, or of one of its attempts.
-#[derive(Default)]
-struct Known {
-    started: Option<Arc<Event>>,
-    retrying: Option<Arc<Event>>,
-    /// `step.returned` or `step.caught`.
-    acted: Option<Arc<Event>>,
-    /// The one end of a step, or an `emit`.
-    ended: Option<Arc<Event>>,
-    expired: Option<Arc<Event>>,
-    waiting: Option<Arc<Event>>,
-    received: Option<Arc<Event>>,
-    /// The lowest number of all.
-    first: u64,
-    /// The highest number of all.
-    last: u64,
-}
-
-#[derive(Default)]
-struct State {
-    turns: BTreeMap<(u64, u64), Turn>,
-    /// The number of the turn that came last.
-    now: u64,
-    made: u64,
-    waiting: Vec<Waker>,
-}
-
-/// What waits for its turn.
-enum Turn {
-    /// A strand that goes on.
-    Strand(Arc<AtomicBool>, Option<Waker>),
-    /// A scope's cancellation; with a path, one that is yet to be recorded as that of a time that was up.
-    Cancel(Scope, Arc<AtomicBool>, Option<Text>),
+    turns: Mutex<Turns>,
 }
 
 /// What came of an attempt.
@@ -96,16 +61,6 @@ pub(crate) enum After {
     Due(Timestamp),
     /// The step's end.
     End,
-}
-
-/// What the replay does next, where nothing of the run moves by itself.
-pub(crate) enum Next {
-    /// Something moves again.
-    Moves,
-    /// This path's time is up: it is to be recorded.
-    Expires(Text),
-    /// All was met again.
-    Opens,
 }
 
 impl Replay {
@@ -144,7 +99,7 @@ impl Replay {
             unmet,
             open: AtomicBool::new(false),
             rehearses: false,
-            state: Mutex::default(),
+            turns: Mutex::default(),
         }
     }
 
@@ -300,82 +255,6 @@ impl Replay {
         next.unwrap_or(LAST)
     }
 
-    /// Waits at the gate.
-    pub(crate) fn opened(&self) -> impl Future<Output = ()> + use<'_> {
-        poll_fn(|cx| {
-            if self.is_open() {
-                return Poll::Ready(());
-            }
-            self.lock().waiting.push(cx.waker().clone());
-            Poll::Pending
-        })
-    }
-
-    /// Waits for the turn of this number.
-    pub(crate) async fn turn(&self, number: u64) {
-        if self.is_open() {
-            return;
-        }
-        let granted = Arc::new(AtomicBool::new(false));
-        let key = self.lock().add(number, Turn::Strand(Arc::clone(&granted), None));
-        poll_fn(|cx| {
-            if granted.load(Ordering::Relaxed) {
-                return Poll::Ready(());
-            }
-            if let Some(Turn::Strand(_, waker)) = self.lock().turns.get_mut(&key) {
-                *waker = Some(cx.waker().clone());
-            }
-            Poll::Pending
-        })
-        .await;
-    }
-
-    /// Has a scope cancelled at the turn of this number.
-    pub(crate) fn cancel_at(&self, number: u64, scope: &Scope) {
-        self.lock().add(number, Turn::Cancel(scope.clone(), Arc::default(), None));
-    }
-
-    /// Has the scope of what has a time limit cancelled: at its turn where it is recorded that its time was up, or
-    /// after all others where its time is up by now (`overdue`). `None` where its time is not up.
-    pub(crate) fn expiry(&self, path: &Text, scope: &Scope, overdue: bool) -> Option<Expiry<'_>> {
-        let recorded = self.known.get(path).and_then(|known| known.expired.as_ref());
-        let fired = Arc::new(AtomicBool::new(false));
-        let key = match recorded {
-            Some(event) => self.lock().add(event.number, Turn::Cancel(scope.clone(), Arc::clone(&fired), None)),
-            None if overdue && !self.is_open() => {
-                self.lock().add(u64::MAX, Turn::Cancel(scope.clone(), Arc::clone(&fired), Some(path.clone())))
-            }
-            None => return None,
-        };
-        Some(Expiry { replay: self, key, fired })
-    }
-
-    /// Does what is due where nothing of the run moves by itself.
-    ///
-    /// # Errors
-    /// All turns are over, and something that is recorded was not met again.
-    pub(crate) fn advance(&self) -> Result<Next, Box<RunError>> {
-        let mut state = self.lock();
-        let turn = state.turns.pop_first().map(|((number, _), turn)| {
-            state.now = number;
-            turn
-        });
-        drop(state);
-        match turn {
-            Some(Turn::Strand(granted, waker)) => {
-                granted.store(true, Ordering::Relaxed);
-                waker.into_iter().for_each(Waker::wake);
-                Ok(Next::Moves)
-            }
-            Some(Turn::Cancel(scope, fired, path)) => {
-                fired.store(true, Ordering::Relaxed);
-                scope.cancel();
-                Ok(path.map_or(Next::Moves, Next::Expires))
-            }
-            None => self.complete().map(|()| Next::Opens),
-        }
-    }
-
     /// Whether all that is recorded was met again.
     ///
     /// # Errors
@@ -389,85 +268,6 @@ impl Replay {
             Some(event) => Err(Box::new(gone(event))),
             None => Ok(()),
         }
-    }
-
-    /// Opens the gate.
-    pub(crate) fn open(&self) {
-        self.open.store(true, Ordering::Relaxed);
-        let waiting = std::mem::take(&mut self.lock().waiting);
-        waiting.into_iter().for_each(Waker::wake);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Known {
-    /// The numbers of all its events.
-    fn numbers(&self) -> impl Iterator<Item = u64> {
-        self.started.iter().map(|event| event.number).chain(self.ends())
-    }
-
-    /// The numbers of the events that end an attempt or the step.
-    fn ends(&self) -> impl Iterator<Item = u64> {
-        [&self.retrying, &self.acted, &self.ended].into_iter().flatten().map(|event| event.number)
-    }
-
-    fn slot(&mut self, kind: &EventKind) -> Option<&mut Option<Arc<Event>>> {
-        Some(match kind {
-            EventKind::StepStarted { .. } => &mut self.started,
-            EventKind::StepRetrying { .. } => &mut self.retrying,
-            EventKind::StepReturned { .. } | EventKind::StepCaught { .. } => &mut self.acted,
-            EventKind::StepExpired { .. } => &mut self.expired,
-            EventKind::RunWaiting { .. } => &mut self.waiting,
-            EventKind::RunReceived { .. } => &mut self.received,
-            EventKind::Emitted { .. } => &mut self.ended,
-            kind if kind.ends_step() => &mut self.ended,
-            _ => return None,
-        })
-    }
-
-    fn of(&self, kind: &EventKind) -> Option<&Arc<Event>> {
-        match kind {
-            EventKind::StepStarted { .. } => self.started.as_ref(),
-            EventKind::StepRetrying { .. } => self.retrying.as_ref(),
-            EventKind::StepReturned { .. } | EventKind::StepCaught { .. } => self.acted.as_ref(),
-            EventKind::RunWaiting { .. } => self.waiting.as_ref(),
-            EventKind::RunReceived { .. } => self.received.as_ref(),
-            EventKind::Emitted { .. } => self.ended.as_ref(),
-            kind if kind.ends_step() => self.ended.as_ref(),
-            _ => None,
-        }
-    }
-}
-
-impl State {
-    fn add(&mut self, number: u64, turn: Turn) -> (u64, u64) {
-        self.made += 1;
-        let key = (number, self.made);
-        self.turns.insert(key, turn);
-        key
-    }
-}
-
-/// A time limit whose end comes by a turn; dropping it withdraws it.
-pub(crate) struct Expiry<'r> {
-    replay: &'r Replay,
-    key: (u64, u64),
-    fired: Arc<AtomicBool>,
-}
-
-impl Expiry<'_> {
-    /// Whether the time was up.
-    pub(crate) fn fired(&self) -> bool {
-        self.fired.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Expiry<'_> {
-    fn drop(&mut self) {
-        self.replay.lock().turns.remove(&self.key);
     }
 }
 
