@@ -25,6 +25,8 @@ const LOCAL: &[Code] = &[
     Code::UNKNOWN_ARGUMENT,
     Code::MISSING_ARGUMENT,
     Code::TOO_MANY_ARGUMENTS,
+    Code::UNKNOWN_TYPE,
+    Code::UNKNOWN_TOOL,
     Code::UNKNOWN_ANNOTATION,
     Code::UNKNOWN_ERROR_KIND,
     Code::MISMATCH,
@@ -34,6 +36,9 @@ const LOCAL: &[Code] = &[
     Code::INTERPOLATION,
     Code::EFFECT,
 ];
+
+/// Codes of syntax errors that leave nothing out of the tree: it is as if they had been mended.
+const HARMLESS: &[Code] = &[Code::FOREIGN_OPERATOR, Code::BAD_ESCAPE, Code::CHAINED_COMPARISON];
 
 /// Takes out of `found` (what the checker says) what follows from the syntax errors.
 pub(super) fn silence(found: &mut Vec<Diagnostic>, syntax: &[Diagnostic], units: &[Unit], sources: &Sources) {
@@ -75,6 +80,8 @@ pub(super) fn silence_unused(found: &mut Vec<Diagnostic>, units: &[Unit]) {
 struct Broken<'a> {
     /// The characters in question.
     errors: Vec<Span>,
+    /// Those of mistakes that leave nothing unknown but their own line.
+    harmless: Vec<Span>,
     /// Items with syntax errors inside.
     items: Vec<Span>,
     /// What those items declare.
@@ -85,8 +92,14 @@ struct Broken<'a> {
 
 impl<'a> Broken<'a> {
     fn of(syntax: &[Diagnostic], units: &'a [Unit]) -> Self {
-        let mut errors: Vec<Span> = syntax.iter().map(|diagnostic| diagnostic.span).collect();
-        errors.sort_unstable();
+        let (harmless, harmful): (Vec<_>, Vec<_>) =
+            syntax.iter().partition(|diagnostic| HARMLESS.contains(&diagnostic.code));
+        let spans = |of: Vec<&Diagnostic>| {
+            let mut spans: Vec<Span> = of.into_iter().map(|diagnostic| diagnostic.span).collect();
+            spans.sort_unstable();
+            spans
+        };
+        let (harmless, errors) = (spans(harmless), spans(harmful));
         let mut items: Vec<&Item> = units.iter().flat_map(|unit| &unit.tree.items).collect();
         items.sort_unstable_by_key(|item| item.span);
         let spans: Vec<Span> = items.iter().map(|item| item.span).collect();
@@ -98,6 +111,7 @@ impl<'a> Broken<'a> {
             names: items.iter().filter_map(|item| declared(item)).collect(),
             items: items.iter().map(|item| item.span).collect(),
             errors,
+            harmless,
         }
     }
 
@@ -109,6 +123,9 @@ impl<'a> Broken<'a> {
         let lines = lines_of(diagnostic.span, sources);
         let mut words = sources.slice(lines).split(|c: char| !c.is_alphanumeric() && c != '_');
         if words.any(|word| self.names.contains(word)) {
+            return true;
+        }
+        if any_touches(&self.harmless, lines) {
             return true;
         }
         any_touches(&self.items, diagnostic.span)

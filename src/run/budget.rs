@@ -66,7 +66,7 @@ impl Account {
         if let Some(calls) = calls
             && spent.calls >= calls
         {
-            return Err(format!("{whose} may make {calls} tool calls, and has made them: raise `@budget(calls: …)`"));
+            return Err(format!("{whose} may make no more tool calls than {calls}: raise `@budget(calls: …)`"));
         }
         if let Some(most) = most_usd
             && (spent.usd + usd > most || (usd == 0.0 && spent.usd >= most))

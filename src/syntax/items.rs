@@ -5,7 +5,7 @@ use super::ast::{
     TypeExpr, Use,
 };
 use super::parse::{Builder, Pair, Rule};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
 use crate::types::Text;
 
@@ -275,7 +275,13 @@ impl Builder<'_> {
             "let" | "step" | "var" | "return" | "if" | "for" | "yield" | "emit" => {
                 Diagnostic::new(Code::SYNTAX, found, format!("`{word}` stands in a `flow`, not at the top of a file"))
             }
-            _ => Diagnostic::new(Code::SYNTAX, found, format!("{begins}, found {words}")),
+            _ => {
+                let told = Diagnostic::new(Code::SYNTAX, found, format!("{begins}, found {words}"));
+                match nearest(word, ["use", "type", "tool", "fn", "flow", "test"]) {
+                    Some(keyword) => told.fix(format!("replace it with `{keyword}`"), found, keyword),
+                    None => told,
+                }
+            }
         };
         self.report(diagnostic);
     }

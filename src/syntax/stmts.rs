@@ -340,10 +340,22 @@ impl Builder<'_> {
             _ if after.starts_with('(') || after.starts_with('.') => {
                 diagnostic("a call is made by a `step`").suggest("make it a step", found.before(), "step ")
             }
-            _ => diagnostic(&format!("a statement begins with a keyword, found {words}")),
+            _ => {
+                let told = diagnostic(&format!("a statement begins with a keyword, found {words}"));
+                match nearest(first, KEYWORDS) {
+                    Some(word) => told.fix(format!("replace it with `{word}`"), found, word),
+                    None => told,
+                }
+            }
         }
     }
 }
+
+/// The words that begin statements.
+const KEYWORDS: [&str; 20] = [
+    "step", "set", "let", "var", "if", "match", "for", "parallel", "race", "repeat", "return", "do", "try", "yield",
+    "fail", "emit", "break", "continue", "mock", "assert",
+];
 
 /// The clause of a step that an unknown word before its value likely means: one misspelled, or another language's.
 fn meant_clause(text: &str, word: &str) -> Option<&'static str> {

@@ -1,5 +1,5 @@
 //! Spec files of the parser and the formatter. `tests/spec/syntax/NAME.flow` has its diagnostics beside it in
-//! `NAME.txt`, `tests/spec/format/NAME.flow` its canonical text in `NAME.out`. `FLOW_SPEC=rewrite` writes them anew.
+//! `NAME.txt`, `tests/spec/format/NAME.flow` its canonical text in `NAME.out`. `FLOW_UPDATE=1` writes them anew.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 
 /// Compares with the file beside a spec, or writes it.
 fn expect(beside: &Path, actual: &str, wrong: &mut Vec<String>) {
-    if std::env::var("FLOW_SPEC").is_ok_and(|mode| mode == "rewrite") {
+    if std::env::var_os("FLOW_UPDATE").is_some() {
         std::fs::write(beside, actual).expect("the expectation is written");
         return;
     }
