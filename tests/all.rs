@@ -24,6 +24,9 @@ mod cloudinary;
 mod docs;
 #[path = "all/errors.rs"]
 mod errors;
+#[cfg(all(feature = "sqlite", target_os = "linux"))]
+#[path = "all/faults.rs"]
+mod faults;
 #[path = "all/fixes.rs"]
 mod fixes;
 #[path = "all/generated/mod.rs"]

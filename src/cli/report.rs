@@ -10,6 +10,7 @@ use crate::diagnostic::{self, Code, Diagnostic, Severity, render};
 use crate::program::Program;
 use crate::run::RunError;
 use crate::source::{FileId, Sources, Span};
+use crate::value::ErrorKind;
 
 /// How diagnostics are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -68,7 +69,9 @@ fn human(diagnostic: &Diagnostic, sources: &Sources) -> String {
 /// `what` failed where it was no step: `the flow`.
 pub(super) fn failure(error: &RunError, what: &str, title: Option<&str>, program: &Program) -> String {
     let mut text = String::new();
-    let head = if error.step.is_empty() {
+    let head = if error.step.is_empty() && error.kind == ErrorKind::Interrupted {
+        "the run stopped".to_owned()
+    } else if error.step.is_empty() {
         format!("{what} failed")
     } else {
         let title =

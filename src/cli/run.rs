@@ -294,11 +294,21 @@ async fn watch(run: &Run, kept: bool, job: &Job) -> Status {
     follow(run, kept, &mut progress, job.options.events).await;
     let end = run.value().await;
     progress.finish();
-    let status = conclude(end, &progress, job);
+    let status = conclude(end, &progress, job, Some(run.id()).filter(|_| kept && !run.recorded().is_empty()));
     if kept && status == Status::Failed && job.options.format != Some(Format::Json) {
-        err(paint().dim().apply_to(format!("flowc runs show {}", run.id())));
+        err(paint().dim().apply_to(onward(run)));
     }
     status
+}
+
+/// What can be done about a run that failed, or that stopped where it stands.
+pub(super) fn onward(run: &Run) -> String {
+    match run.recorded().last().map(|event| event.kind.ends_run()) {
+        Some(true) => format!("flowc runs show {}", run.id()),
+        Some(false) => format!("flowc runs resume {}", run.id()),
+        // No effect begins before the run's start is durable.
+        None => "nothing of it was done: run it again".to_owned(),
+    }
 }
 
 /// Shows the run until its end. The first Ctrl-C asks it to end, the second ends the process at once.
@@ -341,7 +351,7 @@ async fn follow(run: &Run, kept: bool, progress: &mut Progress, events: Option<E
 }
 
 /// Writes the result, or says why there is none.
-fn conclude(end: Result<Value, RunError>, progress: &Progress, job: &Job) -> Status {
+fn conclude(end: Result<Value, RunError>, progress: &Progress, job: &Job, kept: Option<&str>) -> Status {
     let format = job.options.format.unwrap_or_default();
     match end {
         Ok(_) if job.options.events.is_some() => Status::Fine,
@@ -354,7 +364,10 @@ fn conclude(end: Result<Value, RunError>, progress: &Progress, job: &Job) -> Sta
             Status::Fine
         }
         Err(error) if format == Format::Json => {
-            err(serde_json::json!({ "error": error }));
+            err(match kept {
+                Some(run) => serde_json::json!({ "error": error, "run": run }),
+                None => serde_json::json!({ "error": error }),
+            });
             if error.kind == ErrorKind::Cancelled { Status::Interrupted } else { Status::Failed }
         }
         Err(error) => failed(&error, progress, &job.program),

@@ -123,8 +123,10 @@ impl Project {
             Place::Memory => return Ok(None),
             Place::Sqlite(path) => {
                 let path = self.root.join(path);
-                prepare(&path).map_err(|why| format!("the folder of `{}` cannot be made: {why}", path.display()))?;
-                Arc::new(SqliteStore::open(path).map_err(|why| why.to_string())?)
+                let store = SqliteStore::open(&path).map_err(|why| why.to_string())?;
+                ignore(&path)
+                    .map_err(|why| format!("`.gitignore` cannot be written beside `{}`: {why}", path.display()))?;
+                Arc::new(store)
             }
             #[cfg(feature = "postgres")]
             Place::Postgres(url) => {
@@ -136,19 +138,24 @@ impl Project {
         if let Some(retention) = self.config.runs.retention {
             let before = TokioClock::default().now().checked_sub(retention).ok();
             let old = Filter { before, ..Filter::default() };
-            store.prune(&old).await.map_err(|why| why.to_string())?;
+            // What is kept can be used all the same, and another command will forget it.
+            if let Err(why) = store.prune(&old).await {
+                tracing::warn!(%why, "old runs were not forgotten");
+            }
         }
         Ok(Some(store))
     }
 }
 
-/// Makes the folder of a database. What is in the project's own folder is nothing to be committed.
-fn prepare(path: &Path) -> std::io::Result<()> {
-    let Some(folder) = path.parent() else { return Ok(()) };
-    std::fs::create_dir_all(folder)?;
+/// What is in the project's own folder is nothing to be committed.
+fn ignore(path: &Path) -> std::io::Result<()> {
+    let Some(folder) = path.parent().filter(|folder| folder.ends_with(".flow")) else { return Ok(()) };
     let ignored = folder.join(".gitignore");
-    if folder.ends_with(".flow") && !ignored.exists() {
-        std::fs::write(ignored, "*\n")?;
+    if !ignored.exists() {
+        std::fs::write(&ignored, "*\n").inspect_err(|_| {
+            // What a full disk left of it would be taken for the user's.
+            let _ = std::fs::remove_file(&ignored);
+        })?;
     }
     Ok(())
 }

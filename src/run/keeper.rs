@@ -78,7 +78,8 @@ impl Drop for Keeper {
 }
 
 impl Engine {
-    /// Takes over the runs of the engine's store whose owners are gone, and those whose wait is over; and lets runs leave
+    /// Takes over the runs of the engine's store whose owners are gone, those whose wait is over, and those of this engine
+    /// that stopped because the store failed; and lets runs leave
     /// the memory while they wait and nobody holds a handle of them. Until the keeper is dropped. Does nothing where the
     /// engine has no store.
     pub fn keep(&self) -> Keeper {
@@ -116,6 +117,9 @@ impl Engine {
                 run.deliver(message);
             }
         }
+        if !self.shared.keeping.is_on() {
+            return Ok(());
+        }
         let left = std::mem::take(&mut *lock(&self.shared.keeping.left));
         for (at, run) in left.iter().enumerate() {
             match store.take(run, self.shared.clock.now()).await {
@@ -127,10 +131,8 @@ impl Engine {
                 Err(_) => {}
             }
         }
-        if self.shared.keeping.is_on() {
-            for lease in store.claim(BATCH, self.shared.clock.now()).await? {
-                self.take_up(lease).await;
-            }
+        for lease in store.claim(BATCH, self.shared.clock.now()).await? {
+            self.take_up(lease).await;
         }
         Ok(())
     }

@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use crate::run::engine::{Engine, StartError};
 use crate::run::handle::Run;
 use crate::run::journal::{JournalError, Kept, Lease, Rest, RunStore};
 use crate::run::{RunError, RunStatus};
 use crate::types::Text;
 use crate::value::ErrorKind;
+
+/// How long a run that could not be read is left alone.
+const UNREAD: SignedDuration = SignedDuration::from_mins(1);
 
 /// Why a run cannot go on.
 #[derive(Clone, Debug)]
@@ -25,10 +30,18 @@ impl Engine {
     /// first; what was completed is not called again.
     ///
     /// # Errors
-    /// The run cannot be read, or its tools are not there: it is parked then.
+    /// The run cannot be read: it is given up, for whoever can. Or its tools are not there: it is parked then.
     pub async fn resume(&self, lease: Lease) -> Result<Run, ResumeError> {
         let store = self.store()?;
-        let kept = store.load(&lease.run).await.map_err(ResumeError::Journal)?;
+        let kept = match store.load(&lease.run).await {
+            Ok(kept) => kept,
+            Err(why) => {
+                // It may be read later, or never. Where this fails too, the store knows that nobody here carries it on.
+                let later = self.shared.clock.now().checked_add(UNREAD).ok();
+                let _ = store.release(&lease, Rest::Waiting(later)).await;
+                return Err(ResumeError::Journal(why));
+            }
+        };
         let Kept { opening, events, messages, .. } = kept;
         let prepared = match self.prepare(&opening.program, &opening.flow, &opening.input) {
             Ok(prepared) => prepared,
@@ -132,16 +145,19 @@ impl Engine {
         let store = self.store()?;
         let status = store.load(run).await.map_err(ResumeError::Journal)?.summary.status;
         let lease = store.take(run, self.shared.clock.now()).await.map_err(ResumeError::Journal)?;
-        let fits = self.rehearse(run, program).await?;
-        if fits.is_ok() {
-            store.migrate(&lease, Arc::clone(program)).await.map_err(ResumeError::Journal)?;
+        let mut fits = self.rehearse(run, program).await;
+        if let Ok(Ok(())) = fits
+            && let Err(why) = store.migrate(&lease, Arc::clone(program)).await
+        {
+            fits = Err(ResumeError::Journal(why));
         }
         let rest = match status {
             RunStatus::Parked => Rest::Parked(RunError::new(ErrorKind::Interrupted, "it was given another program")),
             _ => Rest::Waiting(Some(self.shared.clock.now())),
         };
-        store.release(&lease, rest).await.map_err(ResumeError::Journal)?;
-        Ok(fits)
+        // Whatever came of it, nobody here carries it on.
+        let released = store.release(&lease, rest).await.map_err(ResumeError::Journal);
+        fits.and_then(|fits| released.map(|()| fits))
     }
 }
 

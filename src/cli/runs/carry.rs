@@ -179,7 +179,13 @@ async fn follow(run: &Run, kept: &Kept) -> Status {
             out(report::pretty(&(&value).into()));
             Status::Fine
         }
-        Err(error) => running::failed(&error, &progress, program),
+        Err(error) => {
+            let status = running::failed(&error, &progress, program);
+            if status == Status::Failed {
+                err(paint().dim().apply_to(running::onward(run)));
+            }
+            status
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn take(writer: &mut Writer, db: &Connection, run: &Text) -> Result<L
         return Err(Trouble::Refused(JournalError::Ended(run.clone())));
     }
     if let Some(owner) = owner
-        && !(owner == writer.me.id && writer.halted.contains_key(run))
+        && !(owner == writer.me.id && writer.stopped(run))
         && living(writer, db)?.contains(&owner)
     {
         return Err(Trouble::Refused(JournalError::Held(run.clone())));
@@ -62,7 +62,7 @@ pub(super) fn claim(writer: &mut Writer, db: &Connection, most: usize, now: Time
     }
     // What this owner could not write stopped here too.
     let broken = writer.halted.iter().filter(|(_, (_, why))| matches!(why, JournalError::Broken(_)));
-    let halted: Vec<Text> = broken.map(|(run, _)| run.clone()).collect();
+    let halted: Vec<Text> = broken.map(|(run, _)| run.clone()).filter(|run| writer.stopped(run)).collect();
     for run in halted {
         if left <= 0 {
             break;
@@ -123,7 +123,7 @@ fn seize_or_park(writer: &mut Writer, db: &Connection, found: Vec<Ready>) -> Res
 fn seize(writer: &mut Writer, db: &Connection, run: Ready) -> Result<Lease, Trouble> {
     writer.register(db)?;
     writer.heads.remove(&run.run);
-    writer.halted.remove(&run.run);
+    writer.settled.push(run.run.clone());
     db.prepare_cached(
         "UPDATE workflow_runs SET status = 'running', owner = ?, epoch = ?, recoveries = ? WHERE id = ?",
     )?
@@ -133,7 +133,7 @@ fn seize(writer: &mut Writer, db: &Connection, run: Ready) -> Result<Lease, Trou
 
 fn park(writer: &mut Writer, db: &Connection, run: &Ready) -> rusqlite::Result<()> {
     let error = RunSummary::too_many_recoveries();
-    writer.halted.remove(&run.run);
+    writer.settled.push(run.run.clone());
     db.prepare_cached(
         "UPDATE workflow_runs SET status = ?, owner = NULL, recoveries = ?, error_kind = ?, error_message = ?, error = ?
          WHERE id = ?",
@@ -150,7 +150,7 @@ fn park(writer: &mut Writer, db: &Connection, run: &Ready) -> rusqlite::Result<(
 }
 
 /// The owners that are alive, this one among them.
-fn living(writer: &mut Writer, db: &Connection) -> rusqlite::Result<Vec<i64>> {
+pub(super) fn living(writer: &mut Writer, db: &Connection) -> rusqlite::Result<Vec<i64>> {
     let mut find = db.prepare_cached("SELECT id, host, boot, pid, pid_started, beats FROM owners")?;
     let owners = find.query_map([], |row| {
         let [pid, pid_started] = [row.get(3)?, row.get(4)?];

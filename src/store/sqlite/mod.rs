@@ -93,6 +93,8 @@ impl SqliteStore {
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
+        // The writer last: the last connection brings what was written into the file and removes the log.
+        self.readers.close();
         self.queue.close();
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();

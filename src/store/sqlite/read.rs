@@ -70,10 +70,9 @@ impl Readers {
         }
         async move { told.await.unwrap_or_else(|_| Err(closed())) }.boxed()
     }
-}
 
-impl Drop for Readers {
-    fn drop(&mut self) {
+    /// Answers what was asked, and closes their connections.
+    pub(super) fn close(&mut self) {
         self.jobs = None;
         for thread in self.threads.drain(..) {
             let _ = thread.join();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ffi};
 
 use crate::run::journal::JournalError;
 
@@ -11,7 +11,7 @@ use crate::run::journal::JournalError;
 const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// How long a writer of another process is waited for.
-const BUSY: Duration = Duration::from_secs(30);
+pub(super) const BUSY: Duration = Duration::from_secs(30);
 
 /// How much of the log of what was written is kept before it is brought into the file: pages of 4 KiB.
 const LOG_PAGES: u32 = 4_000;
@@ -25,13 +25,39 @@ pub(super) fn prepare(path: &Path) -> Result<Connection, JournalError> {
         let found = rusqlite::version();
         return Err(JournalError::Broken(format!("SQLite {found} can lose what was written: 3.51.3 is needed")));
     }
-    if let Some(folder) = path.parent() {
-        // Where it cannot be made, opening the file says so.
-        let _ = std::fs::create_dir_all(folder);
+    if !path.exists() {
+        let no_folder =
+            |why| JournalError::Broken(format!("the database `{}` failed: its folder: {why}", path.display()));
+        make_folder(path).map_err(no_folder)?;
     }
     let mut db = writer(path).map_err(|why| broken(path, &why))?;
     migrate(&mut db, path)?;
     Ok(db)
+}
+
+/// Makes the folder of a file, and has its name and those of the folders above that were made be on the disk: SQLite syncs
+/// the folder that a database is in, and that would be lost with the one it is in.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    let path = std::path::absolute(path)?;
+    let above = || path.ancestors().skip(2);
+    let new = path.ancestors().skip(1).take_while(|folder| !folder.exists()).count();
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    // The nearest may have been made just before.
+    above().take(new.max(1)).try_for_each(sync_folder)
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    // One that may not be read was not made here. Not all file systems sync folders.
+    let Ok(folder) = std::fs::File::open(folder) else { return Ok(()) };
+    folder.sync_all().or_else(|why| if why.kind() == std::io::ErrorKind::InvalidInput { Ok(()) } else { Err(why) })
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Opens a database to write to.
@@ -47,6 +73,19 @@ pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
     db.pragma_update(None, "cache_size", -32_768)?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
+}
+
+/// Opens a database again that failed.
+pub(super) fn reopen(path: &Path) -> rusqlite::Result<Connection> {
+    let db = writer(path)?;
+    if settle(&db)? { Ok(db) } else { Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)) }
+}
+
+/// Brings all of the log into the file and has the log begin anew. What a failed sync did not write can still be read from the
+/// kernel's memory, as if it were there; no later sync would write it, and what is appended to the log would be lost with it
+/// when the power fails. False where others are at it.
+pub(super) fn settle(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
 }
 
 /// Opens a database to read from.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::oneshot;
@@ -14,7 +15,7 @@ use crate::store::head::{Changes, Head};
 use crate::store::owner::{Owner, Watch};
 use crate::store::queue::{Batch, Part, Queue};
 use crate::store::sqlite::tables::{ensure_program, insert_events, write_steps};
-use crate::store::sqlite::{Trouble, read, schema};
+use crate::store::sqlite::{Trouble, control, read, schema};
 use crate::store::text::{input, instant, json};
 use crate::types::Text;
 
@@ -78,6 +79,8 @@ pub(super) struct Writer {
     pub(super) heads: HashMap<Text, (i64, Head)>,
     /// The leases whose events were refused: nothing may follow what is missing.
     pub(super) halted: HashMap<Text, (u64, JournalError)>,
+    /// The runs that were taken up or parked in this transaction: once it is durable they are halted no more.
+    pub(super) settled: Vec<Text>,
     /// The last message that was given out.
     pub(super) read: Arc<AtomicU64>,
 }
@@ -86,16 +89,25 @@ impl Writer {
     pub(super) fn new(path: PathBuf, db: Connection, watch: Watch) -> rusqlite::Result<Self> {
         // What was said before comes with the runs that it was said to, when they are taken and loaded.
         let last: i64 = db.query_row("SELECT coalesce(max(number), 0) FROM workflow_messages", [], |row| row.get(0))?;
-        Ok(Self {
+        let mut writer = Self {
             path,
-            db: Some(db),
+            db: None,
             me: Owner::new(),
             registered: false,
             watch,
             heads: HashMap::new(),
             halted: HashMap::new(),
+            settled: Vec::new(),
             read: Arc::new(AtomicU64::new(last as u64)),
-        })
+        };
+        if control::living(&mut writer, &db)?.len() == 1 {
+            // The last to write may have failed. Whoever else looks at it is not waited for: the log was read before then.
+            db.busy_timeout(Duration::ZERO)?;
+            schema::settle(&db)?;
+            db.busy_timeout(schema::BUSY)?;
+        }
+        writer.db = Some(db);
+        Ok(writer)
     }
 
     /// Writes what is queued until the queue is closed.
@@ -111,7 +123,12 @@ impl Writer {
 
     fn write(&mut self, mut batch: Batch<Box<dyn Command>>) {
         let outcomes = match self.attempt(&mut batch) {
-            Ok(outcomes) => outcomes,
+            Ok(outcomes) => {
+                for run in self.settled.drain(..) {
+                    self.halted.remove(&run);
+                }
+                outcomes
+            }
             Err(why) => {
                 // What a failed write left of the file in memory is not to be trusted, and a sync that failed once may
                 // seem to succeed when it is tried again: <https://www.sqlite.org/wal.html>, `fsync` in postgres.
@@ -121,6 +138,10 @@ impl Writer {
                 self.heads.clear();
                 for part in &batch.parts {
                     self.halted.insert(part.lease.run.clone(), (part.lease.epoch, why.clone()));
+                }
+                // They may be this owner's now, or not; nobody was given the lease.
+                for run in self.settled.drain(..) {
+                    self.halted.entry(run).or_insert((0, why.clone()));
                 }
                 for command in batch.commands.drain(..) {
                     command.answer(Err(why.clone()));
@@ -145,7 +166,7 @@ impl Writer {
     fn attempt(&mut self, batch: &mut Batch<Box<dyn Command>>) -> rusqlite::Result<Vec<Result<(), JournalError>>> {
         let mut db = match self.db.take() {
             Some(db) => db,
-            None => schema::writer(&self.path)?,
+            None => schema::reopen(&self.path)?,
         };
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut outcomes = Vec::with_capacity(batch.parts.len());
@@ -162,6 +183,11 @@ impl Writer {
         change.commit()?;
         self.db = Some(db);
         Ok(outcomes)
+    }
+
+    /// Whether a run stopped here, and nobody has taken it up since.
+    pub(super) fn stopped(&self, run: &Text) -> bool {
+        self.halted.contains_key(run) && !self.settled.contains(run)
     }
 
     /// Says in the database who this is, before it takes up a run.

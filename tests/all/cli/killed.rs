@@ -41,13 +41,13 @@ flow all() -> list<string> {
 "#;
 
 /// A server that answers with how often the path was asked for, and takes a few milliseconds for it.
-struct Server {
-    port: u16,
+pub(super) struct Server {
+    pub(super) port: u16,
     asked: Arc<Mutex<BTreeMap<String, u32>>>,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked: Arc<Mutex<BTreeMap<String, u32>>> = Arc::default();
@@ -61,8 +61,12 @@ impl Server {
         Self { port, asked }
     }
 
-    fn asked(&self) -> BTreeMap<String, u32> {
+    pub(super) fn asked(&self) -> BTreeMap<String, u32> {
         self.asked.lock().unwrap().clone()
+    }
+
+    pub(super) fn forget(&self) {
+        self.asked.lock().unwrap().clear();
     }
 }
 

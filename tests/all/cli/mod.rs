@@ -2,6 +2,8 @@
 
 mod basics;
 mod check;
+#[cfg(target_os = "linux")]
+mod faults;
 mod killed;
 mod log;
 mod rest;

@@ -1,5 +1,7 @@
 //! Runs kept over time: the same suite over every store.
 
+#[cfg(all(feature = "sqlite", target_os = "linux"))]
+mod faults;
 mod memory;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;
