@@ -242,7 +242,9 @@ pub(super) async fn flow(strand: &mut Strand<'_>, index: u32, mut frame: Vec<Val
 
 /// Runs a program's flow from the top.
 pub(crate) async fn run_flow(machine: &Machine<'_>, index: u32, frame: Vec<Value>) -> Result<Value, Stop> {
-    flow(&mut machine.strand(), index, frame).await
+    let mut strand = machine.strand();
+    let ended = flow(&mut strand, index, frame).await;
+    resumed::at_the_end(&mut strand, ended).await
 }
 
 /// Runs a test's statements.
