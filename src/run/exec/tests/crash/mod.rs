@@ -1,6 +1,6 @@
 //! Runs whose process dies: before a write, after one, at every write in turn, or at random ones, again and again.
 
-mod programs;
+pub(super) mod programs;
 mod stopped;
 
 use std::collections::BTreeSet;
@@ -146,7 +146,7 @@ fn waits(name: &'static str, kind: RequestKind, text: &'static str) -> impl Tool
 }
 
 /// An engine for the programs of this room.
-fn builder(program: &Program, world: &Arc<World>) -> crate::run::EngineBuilder {
+pub(super) fn builder(program: &Program, world: &Arc<World>) -> crate::run::EngineBuilder {
     let scripted = tools(program, world).into_iter().filter(|tool| tool.signature().namespace() == "test");
     Engine::builder()
         .tools(scripted)

@@ -9,9 +9,9 @@ use crate::types::{Signature, Type};
 use crate::value::{ErrorKind, Shape};
 
 /// The tools that wait, after those that every program here has.
-const TIME: u32 = 8;
+pub(in crate::run::exec::tests) const TIME: u32 = 8;
 const SIGNAL: u32 = 9;
-const NEVER: u32 = 10;
+pub(in crate::run::exec::tests) const NEVER: u32 = 10;
 const ASK: u32 = 11;
 
 /// Where the values of the flow's own steps go.
@@ -46,7 +46,7 @@ pub(super) fn random(seed: u64, mix: Mix) -> Arc<Program> {
 }
 
 /// The program, with tools that wait, and all of them such as may be called again.
-pub(super) fn repeatable(program: Arc<Program>) -> Arc<Program> {
+pub(in crate::run::exec::tests) fn repeatable(program: Arc<Program>) -> Arc<Program> {
     let Program { sources, mut tools, flows, functions, tests, .. } = Arc::into_inner(program).unwrap();
     tools.extend([
         Arc::new(Signature::new("time.sleep", "", Type::Null).param("duration", Type::Duration, "")),
@@ -196,6 +196,6 @@ impl Maker {
 }
 
 /// The call of a tool that waits, which takes nothing.
-fn waiting(tool: u32) -> Action {
+pub(in crate::run::exec::tests) fn waiting(tool: u32) -> Action {
     Action::Tool { tool, shape: Arc::new(Shape::new([])), args: Vec::new() }
 }
