@@ -4,13 +4,14 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
+use tracing::Span;
 
 use crate::tools::descent::{self, Descent};
 
@@ -38,6 +39,40 @@ pub fn kill_all() {
     descent::end_orphans();
 }
 
+/// The calls that a process works for, by the spans that they stand in. What it writes while there is one alone belongs to
+/// that one.
+#[derive(Clone, Default)]
+pub(super) struct Callers(Arc<Mutex<Vec<Span>>>);
+
+/// A call that a process works for, until it is dropped.
+pub(super) struct Caller(Callers, Span);
+
+impl Callers {
+    /// The process works for whoever polls this.
+    pub(super) fn enter(&self) -> Caller {
+        let span = Span::current();
+        self.lock().push(span.clone());
+        Caller(self.clone(), span)
+    }
+
+    fn alone(&self) -> Span {
+        if let [span] = self.lock().as_slice() { span.clone() } else { Span::none() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Span>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let mut spans = self.0.lock();
+        if let Some(at) = spans.iter().position(|span| span.id() == self.1.id()) {
+            spans.swap_remove(at);
+        }
+    }
+}
+
 /// A running process and its descendants.
 pub(super) struct Process {
     child: Child,
@@ -48,7 +83,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a program. `name` is what it is called in logs.
+    /// Starts a program. `name` is what it is called in logs, in which what it writes stands where its callers do.
     ///
     /// # Errors
     /// There is no such program, or it cannot be started.
@@ -57,6 +92,7 @@ impl Process {
         command: &[String],
         env: &[(String, String)],
         cwd: &Path,
+        callers: &Callers,
     ) -> std::io::Result<(Self, ChildStdin, ChildStdout)> {
         let (program, arguments) = command.split_first().ok_or_else(|| std::io::Error::other("no program is named"))?;
         // A path is relative to the folder it is started in, whatever the platform makes of it.
@@ -82,7 +118,7 @@ impl Process {
         let (input, output) = (child.stdin.take().ok_or_else(pipe)?, child.stdout.take().ok_or_else(pipe)?);
         let listening = child.stderr.take().map(|errors| {
             #[allow(clippy::disallowed_methods, reason = "ends with the pipe it reads")]
-            tokio::spawn(listen(errors, name.to_owned(), Arc::clone(&last_words)))
+            tokio::spawn(listen(errors, name.to_owned(), callers.clone(), Arc::clone(&last_words)))
         });
         let id = child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default();
         let (group, descent) = (Pid::from_raw(id), Descent::of(id, format!("{MARK}={mark}")));
@@ -182,7 +218,7 @@ fn kill(group: Option<Pid>, descent: &Descent) {
 }
 
 /// Takes the server's log to ours, line by line.
-async fn listen(errors: ChildStderr, name: String, last_words: Arc<Mutex<VecDeque<String>>>) {
+async fn listen(errors: ChildStderr, name: String, callers: Callers, last_words: Arc<Mutex<VecDeque<String>>>) {
     let mut errors = BufReader::new(errors);
     let mut line = Vec::new();
     loop {
@@ -197,7 +233,7 @@ async fn listen(errors: ChildStderr, name: String, last_words: Arc<Mutex<VecDequ
         if text.is_empty() {
             continue;
         }
-        tracing::info!(target: "flowc::process", name, "{text}");
+        callers.alone().in_scope(|| tracing::info!(target: "flowc::process", name, "{text}"));
         let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
         if words.len() == LAST_WORDS {
             words.pop_front();
