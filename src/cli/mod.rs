@@ -66,6 +66,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log::start();
+    crate::tools::adopt_orphans();
     let status: Status = match cli.command {
         Command::New(args) => new::new(&args),
         Command::Check(args) => check::check(&args),

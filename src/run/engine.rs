@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use jiff::Timestamp;
+use tracing::Instrument;
 
 use crate::program::Program;
 use crate::run::artifacts::{Artifacts, NoArtifacts};
@@ -159,7 +160,12 @@ impl Engine {
         }
         // Tokio's budget is per task, and a run is one: a wide fan-out would be polled over and over while it waits for
         // its share. Strands let others run by themselves.
-        runtime.spawn(tokio::task::unconstrained(life.live()));
+        let span = tracing::info_span!("run", flow.run.id = run.id.as_str(), flow.name = run.log.flow.as_str());
+        if span.is_disabled() {
+            runtime.spawn(tokio::task::unconstrained(life.live()));
+        } else {
+            runtime.spawn(tokio::task::unconstrained(life.live().instrument(span)));
+        }
         Run::new(run)
     }
 

@@ -107,6 +107,12 @@ pub enum EventKind {
         /// Its path with its attempt; of a flow, the path of the step that called it and a `/`.
         path: Text,
     },
+    /// A loop was cancelled between two of its rounds, where no step was in flight that could tell of it.
+    #[serde(rename = "step.stopped")]
+    StepStopped {
+        /// The path of the round that did not begin.
+        path: Text,
+    },
     /// A step came to its end.
     #[serde(rename = "step.completed")]
     StepCompleted {
@@ -240,6 +246,7 @@ impl EventKind {
             EventKind::StepCaught { .. } => "step.caught",
             EventKind::StepReturned { .. } => "step.returned",
             EventKind::StepExpired { .. } => "step.expired",
+            EventKind::StepStopped { .. } => "step.stopped",
             EventKind::StepCompleted { .. } => "step.completed",
             EventKind::StepFailed { .. } => "step.failed",
             EventKind::StepSkipped { .. } => "step.skipped",
@@ -265,6 +272,7 @@ impl EventKind {
             | EventKind::StepCaught { path, .. }
             | EventKind::StepReturned { path, .. }
             | EventKind::StepExpired { path }
+            | EventKind::StepStopped { path }
             | EventKind::StepCompleted { path, .. }
             | EventKind::StepFailed { path, .. }
             | EventKind::StepSkipped { path }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::run::desk::{Request, RequestKind};
 use crate::run::event::{Event, EventKind};
 use crate::run::ports::ToolError;
-use crate::types::Text;
+use crate::types::{Text, Type};
 use crate::value::{ErrorKind, Misfit, Value};
 
 /// The requests of a run that wait, and what came that nothing waits for yet.
@@ -22,14 +22,24 @@ struct State {
     open: IndexMap<Text, Open>,
     /// By name, in the order they came.
     signals: IndexMap<Text, VecDeque<Received>>,
+    /// The steps that waited for a signal when the run was last alive, and do not yet again, in their order.
+    owed: IndexMap<Text, Owed>,
     /// Answers that were left for steps which are yet to wait again, by path.
     answers: IndexMap<Text, Received>,
     /// Why nothing is ever answered, where that is so.
     unattended: Option<Text>,
 }
 
+/// A step that a signal of this name belongs to before those that began to wait after the event of this number.
+struct Owed {
+    name: Text,
+    since: u64,
+}
+
 struct Open {
     request: Request,
+    /// The number of the event since which it waits, where that is of an earlier life.
+    since: u64,
     reply: oneshot::Sender<Result<Received, ToolError>>,
 }
 
@@ -69,7 +79,8 @@ pub enum AnswerError {
 }
 
 impl Inbox {
-    /// What was left of signals when the run was last alive: those that came, less those that a step got.
+    /// What was left of signals when the run was last alive: those that came, less those that a step got; and who waited
+    /// for one.
     pub(crate) fn restore(&self, events: &[Arc<Event>]) {
         let taken: Vec<u64> = events
             .iter()
@@ -80,6 +91,16 @@ impl Inbox {
             .collect();
         let mut state = self.lock();
         for event in events {
+            match &event.kind {
+                EventKind::RunWaiting { path, request, .. } => {
+                    if let Some(name) = request.get("name").and_then(Value::as_str) {
+                        state.owed.insert(path.clone(), Owed { name: name.into(), since: event.number });
+                    }
+                }
+                EventKind::RunReceived { path, .. } => drop(state.owed.shift_remove(path)),
+                kind if kind.ends_step() => drop(state.owed.shift_remove(kind.path().unwrap_or_default())),
+                _ => {}
+            }
             if let EventKind::RunSignalled { name, value, message } = &event.kind
                 && !taken.contains(&event.number)
             {
@@ -97,13 +118,16 @@ impl Inbox {
         let (reply, replied) = oneshot::channel();
         {
             let mut state = self.lock();
-            if let Some(there) = state.there(path, request) {
+            let since = state.owed.get(path).map_or(u64::MAX, |owed| owed.since);
+            let there = state.there(path, request, since);
+            state.owed.shift_remove(path);
+            if let Some(there) = there {
                 return Ok(there);
             }
             if let Some(why) = &state.unattended {
                 return Err(declined(request, why));
             }
-            state.open.insert(path.clone(), Open { request: request.clone(), reply });
+            state.open.insert(path.clone(), Open { request: request.clone(), since, reply });
         }
         let _place = Place { inbox: self, path };
         replied.await.unwrap_or_else(|_| Err(ToolError::new(ErrorKind::Internal, "the request was lost")))
@@ -146,6 +170,17 @@ impl Inbox {
         }
     }
 
+    /// A step has ended, which may have waited when the run was last alive: signals that came meanwhile are for others then.
+    pub(crate) fn settle(&self, path: &str) {
+        let mut state = self.lock();
+        let Some(Owed { name, .. }) = state.owed.shift_remove(path) else { return };
+        while let Some((path, since)) = state.first(&name)
+            && let Some(kept) = state.kept(&name, since)
+        {
+            state.reply(&path, kept);
+        }
+    }
+
     /// Makes every step fail that waits, now and later.
     pub(crate) fn unattended(&self, why: &str) {
         let mut state = self.lock();
@@ -166,10 +201,11 @@ impl Inbox {
         early: impl FnOnce(&Value) -> u64,
     ) -> Result<(), AnswerError> {
         let mut state = self.lock();
-        let wants = |open: &Open| open.request.kind == RequestKind::Signal && open.request.text == name;
-        let first = state.open.iter().find(|(_, open)| wants(open));
-        match first.map(|(path, open)| (path.clone(), open.request.wanted.clone())) {
-            Some((path, wanted)) => {
+        let kept = state.signals.get(name).map_or(0, VecDeque::len);
+        let first = state.first(name).filter(|(_, since)| state.ahead(name, *since) <= kept);
+        match first {
+            Some((path, _)) => {
+                let wanted = state.open.get(&path).map_or(Type::Json, |open| open.request.wanted.clone());
                 let value =
                     if message.is_some() { value } else { value.conform(&wanted).map_err(AnswerError::Misfit)? };
                 state.reply(&path, Received { value: Ok(value), signal: None, message });
@@ -189,12 +225,30 @@ impl Inbox {
 }
 
 impl State {
-    /// What is there already of what a step is to wait for.
-    fn there(&mut self, path: &Text, request: &Request) -> Option<Received> {
+    /// What is there already of what a step is to wait for, or has waited for since an event of an earlier life.
+    fn there(&mut self, path: &Text, request: &Request, since: u64) -> Option<Received> {
         if request.kind == RequestKind::Signal {
-            return self.signals.get_mut(&request.text)?.pop_front();
+            return self.kept(&request.text, since);
         }
         self.answers.shift_remove(path)
+    }
+
+    /// A signal that was kept and that no step is owed which has waited for longer.
+    fn kept(&mut self, name: &str, since: u64) -> Option<Received> {
+        let ahead = self.ahead(name, since);
+        self.signals.get_mut(name)?.remove(ahead)
+    }
+
+    /// How many steps are owed a signal of this name that have waited for longer.
+    fn ahead(&self, name: &str, since: u64) -> usize {
+        self.owed.values().filter(|owed| owed.name == name && owed.since < since).count()
+    }
+
+    /// The step that has waited longest for a signal of this name, and since when.
+    fn first(&self, name: &str) -> Option<(Text, u64)> {
+        let wants = |open: &Open| open.request.kind == RequestKind::Signal && open.request.text == name;
+        let waiting = self.open.iter().filter(|(_, open)| wants(open));
+        waiting.min_by_key(|(_, open)| open.since).map(|(path, open)| (path.clone(), open.since))
     }
 
     fn reply(&mut self, path: &str, received: Received) {
@@ -242,3 +296,48 @@ impl std::fmt::Display for AnswerError {
 }
 
 impl std::error::Error for AnswerError {}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn wanting() -> Request {
+        Request { kind: RequestKind::Signal, text: "go".into(), details: Value::Null, wanted: Type::Int }
+    }
+
+    fn waits(path: &str, number: u64) -> Arc<Event> {
+        let kind = EventKind::RunWaiting {
+            path: path.into(),
+            reason: "the signal `go`".into(),
+            request: wanting().to_value(),
+        };
+        Arc::new(Event { number, at: jiff::Timestamp::UNIX_EPOCH, kind })
+    }
+
+    fn got(received: Option<Result<Received, ToolError>>) -> Option<i64> {
+        received.map(|received| received.unwrap().value.unwrap().as_int().unwrap())
+    }
+
+    /// A signal that came while nothing was alive, or before all wait again, is for the step that has waited longest.
+    #[test]
+    fn whoever_waited_in_an_earlier_life_comes_first() {
+        let (inbox, request) = (Inbox::default(), wanting());
+        inbox.restore(&[waits("a", 5), waits("b", 7), waits("gone", 8)]);
+        let send = |value: i64| inbox.signal("go", Value::Int(value), None, |_| 9).unwrap();
+        let path = Text::from;
+        let (new, a, b) = (path("new"), path("a"), path("b"));
+        send(1);
+        let mut late = Box::pin(inbox.wait(&new, &request));
+        assert_eq!(got((&mut late).now_or_never()), None, "it is not for one that begins to wait");
+        send(2);
+        let mut second = Box::pin(inbox.wait(&b, &request));
+        assert_eq!(got((&mut second).now_or_never()), Some(2));
+        assert_eq!(got(inbox.wait(&a, &request).now_or_never()), Some(1));
+        send(3);
+        assert_eq!(got((&mut late).now_or_never()), None, "one that waited has not come back");
+        inbox.settle("gone");
+        assert_eq!(got((&mut late).now_or_never()), Some(3), "it will not");
+    }
+}

@@ -222,6 +222,10 @@ fn replayed<F: Future>(
             if polled.is_ready() || machine.halt.get().is_some() {
                 return polled;
             }
+            // What moves still is a long loop, in which others are to have their share.
+            if replay.is_over() {
+                break;
+            }
         }
         match replay.advance() {
             Ok(Next::Moves) => {}

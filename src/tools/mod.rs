@@ -11,6 +11,8 @@ pub mod brave;
 pub mod browser;
 #[cfg(feature = "http")]
 pub mod cloudinary;
+#[cfg(feature = "mcp")]
+mod descent;
 #[cfg(feature = "http")]
 mod endpoint;
 #[cfg(feature = "http")]
@@ -44,6 +46,8 @@ pub mod web;
 
 #[cfg(feature = "http")]
 pub use api::{ApiConfig, ApiKey};
+#[cfg(feature = "mcp")]
+pub use descent::adopt_orphans;
 #[cfg(feature = "http")]
 pub use endpoint::Endpoint;
 #[cfg(feature = "http")]

@@ -4,16 +4,20 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
+use tracing::Span;
 
-/// How long it may take to end by itself once its input has ended, and once it was interrupted.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::tools::descent::{self, Descent};
+
+/// How long it may take to end by itself once its input has ended, and once it was interrupted: with all else that is done
+/// then, nothing of it is left after 5 s.
+const PATIENCE: Duration = Duration::from_millis(1500);
 /// How long its last words may take once it has ended.
 const LATE: Duration = Duration::from_millis(200);
 /// The variable by which its descendants are known, in whatever group they are.
@@ -25,12 +29,47 @@ const LOG_LINE: u64 = 8 << 10;
 const LAST_WORDS: usize = 5;
 
 /// What lives, for who has to leave at once.
-static LIVING: Mutex<Vec<(Option<Pid>, String)>> = Mutex::new(Vec::new());
+static LIVING: Mutex<Vec<(Option<Pid>, Descent)>> = Mutex::new(Vec::new());
 
 /// Kills every program that was started here and what they started, for a process that is about to exit without waiting for anything.
 pub fn kill_all() {
-    for (group, mark) in LIVING.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-        kill(group, &mark);
+    for (group, descent) in LIVING.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        kill(group, &descent);
+    }
+    descent::end_orphans();
+}
+
+/// The calls that a process works for, by the spans that they stand in. What it writes while there is one alone belongs to
+/// that one.
+#[derive(Clone, Default)]
+pub(super) struct Callers(Arc<Mutex<Vec<Span>>>);
+
+/// A call that a process works for, until it is dropped.
+pub(super) struct Caller(Callers, Span);
+
+impl Callers {
+    /// The process works for whoever polls this.
+    pub(super) fn enter(&self) -> Caller {
+        let span = Span::current();
+        self.lock().push(span.clone());
+        Caller(self.clone(), span)
+    }
+
+    fn alone(&self) -> Span {
+        if let [span] = self.lock().as_slice() { span.clone() } else { Span::none() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Span>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let mut spans = self.0.lock();
+        if let Some(at) = spans.iter().position(|span| span.id() == self.1.id()) {
+            spans.swap_remove(at);
+        }
     }
 }
 
@@ -38,13 +77,13 @@ pub fn kill_all() {
 pub(super) struct Process {
     child: Child,
     group: Option<Pid>,
-    mark: String,
+    descent: Descent,
     last_words: Arc<Mutex<VecDeque<String>>>,
     listening: Option<JoinHandle<()>>,
 }
 
 impl Process {
-    /// Starts a program. `name` is what it is called in logs.
+    /// Starts a program. `name` is what it is called in logs, in which what it writes stands where its callers do.
     ///
     /// # Errors
     /// There is no such program, or it cannot be started.
@@ -53,6 +92,7 @@ impl Process {
         command: &[String],
         env: &[(String, String)],
         cwd: &Path,
+        callers: &Callers,
     ) -> std::io::Result<(Self, ChildStdin, ChildStdout)> {
         let (program, arguments) = command.split_first().ok_or_else(|| std::io::Error::other("no program is named"))?;
         // A path is relative to the folder it is started in, whatever the platform makes of it.
@@ -60,6 +100,7 @@ impl Process {
         let mark = format!("{}-{:016x}", std::process::id(), crate::run::clock::random_u64());
         #[allow(clippy::disallowed_methods, reason = "a server is given these and no others")]
         let inherited = INHERITED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        descent::prepare();
         let mut child = Command::new(program)
             .args(arguments)
             .env_clear()
@@ -77,11 +118,12 @@ impl Process {
         let (input, output) = (child.stdin.take().ok_or_else(pipe)?, child.stdout.take().ok_or_else(pipe)?);
         let listening = child.stderr.take().map(|errors| {
             #[allow(clippy::disallowed_methods, reason = "ends with the pipe it reads")]
-            tokio::spawn(listen(errors, name.to_owned(), Arc::clone(&last_words)))
+            tokio::spawn(listen(errors, name.to_owned(), callers.clone(), Arc::clone(&last_words)))
         });
-        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        LIVING.lock().unwrap_or_else(PoisonError::into_inner).push((group, mark.clone()));
-        Ok((Self { child, group, mark, last_words, listening }, input, output))
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default();
+        let (group, descent) = (Pid::from_raw(id), Descent::of(id, format!("{MARK}={mark}")));
+        LIVING.lock().unwrap_or_else(PoisonError::into_inner).push((group, descent.clone()));
+        Ok((Self { child, group, descent, last_words, listening }, input, output))
     }
 
     /// Waits until it has ended by itself, and what it said last was heard.
@@ -130,7 +172,7 @@ impl Process {
         let _ = self.child.wait().await;
         // A process that is killed is not gone at once.
         for _ in 0..100 {
-            if marked(&self.mark).is_empty() {
+            if !self.descent.lives() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -153,8 +195,8 @@ impl Process {
 
     /// Kills what is there, at once.
     fn kill(&mut self) {
-        LIVING.lock().unwrap_or_else(PoisonError::into_inner).retain(|(_, mark)| *mark != self.mark);
-        kill(self.group.take(), &self.mark);
+        LIVING.lock().unwrap_or_else(PoisonError::into_inner).retain(|(_, living)| !living.is(&self.descent));
+        kill(self.group.take(), &self.descent);
     }
 }
 
@@ -167,48 +209,16 @@ impl Drop for Process {
     }
 }
 
-fn kill(group: Option<Pid>, mark: &str) {
+/// Kills a group, and what else descends from it.
+fn kill(group: Option<Pid>, descent: &Descent) {
     if let Some(group) = group {
+        descent.end();
         let _ = kill_process_group(group, Signal::KILL);
     }
-    // What is killed may have started something just before.
-    for _ in 0..5 {
-        let left = marked(mark);
-        if left.is_empty() {
-            break;
-        }
-        for pid in left {
-            let _ = kill_process(pid, Signal::KILL);
-        }
-    }
-}
-
-/// The processes whose environment has the mark: those that left the group, too.
-#[cfg(target_os = "linux")]
-fn marked(mark: &str) -> Vec<Pid> {
-    let wanted = format!("{MARK}={mark}");
-    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let has_mark = |entry: &std::fs::DirEntry| {
-        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
-    };
-    processes
-        .flatten()
-        .filter_map(|entry| {
-            let id = entry.file_name().to_str()?.parse().ok()?;
-            if has_mark(&entry) { Pid::from_raw(id) } else { None }
-        })
-        .collect()
-}
-
-/// Other systems do not tell; the group has to do.
-#[cfg(not(target_os = "linux"))]
-fn marked(_mark: &str) -> Vec<Pid> {
-    Vec::new()
 }
 
 /// Takes the server's log to ours, line by line.
-async fn listen(errors: ChildStderr, name: String, last_words: Arc<Mutex<VecDeque<String>>>) {
+async fn listen(errors: ChildStderr, name: String, callers: Callers, last_words: Arc<Mutex<VecDeque<String>>>) {
     let mut errors = BufReader::new(errors);
     let mut line = Vec::new();
     loop {
@@ -223,7 +233,7 @@ async fn listen(errors: ChildStderr, name: String, last_words: Arc<Mutex<VecDequ
         if text.is_empty() {
             continue;
         }
-        tracing::info!(target: "flowc::process", name, "{text}");
+        callers.alone().in_scope(|| tracing::info!(target: "flowc::process", name, "{text}"));
         let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
         if words.len() == LAST_WORDS {
             words.pop_front();

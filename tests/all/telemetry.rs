@@ -299,3 +299,84 @@ async fn the_command_line_sends_traces_where_the_environment_says() {
     let resource = one(&inside(&request, 1)[0], 1);
     assert!(String::from_utf8_lossy(&resource).contains("shop"), "{resource:?}");
 }
+
+/// What was logged, each line with the fields of the spans that it stands in, from the outermost.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<(String, Vec<String>)>>>);
+
+/// A span's name and fields, as text.
+struct Written(String);
+
+impl tracing::field::Visit for Written {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        use std::fmt::Write;
+        write!(self.0, " {field}={value:?}").unwrap();
+    }
+}
+
+impl<S> tracing_subscriber::Layer<S> for Lines
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    fn on_new_span(
+        &self,
+        attributes: &tracing::span::Attributes<'_>,
+        id: &tracing::span::Id,
+        context: tracing_subscriber::layer::Context<'_, S>,
+    ) {
+        let mut written = Written(attributes.metadata().name().to_owned());
+        attributes.record(&mut written);
+        context.span(id).unwrap().extensions_mut().insert(written);
+    }
+
+    fn on_event(&self, event: &tracing::Event<'_>, context: tracing_subscriber::layer::Context<'_, S>) {
+        let mut written = Written(String::new());
+        event.record(&mut written);
+        let spans = context.event_scope(event).into_iter().flat_map(|scope| scope.from_root());
+        let spans = spans.filter_map(|span| span.extensions().get::<Written>().map(|written| written.0.clone()));
+        self.0.lock().unwrap().push((written.0, spans.collect()));
+    }
+}
+
+/// What a tool logs stands under its run and its step: at once, after a wait, in branches of which others wait.
+#[tokio::test(start_paused = true)]
+async fn what_a_tool_logs_stands_under_its_step() {
+    use tracing_subscriber::layer::SubscriberExt;
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(lines.clone()));
+    let chatty = tool_in_context("site.fetch", "Fetches.", |args: Fetch, _context| {
+        tracing::info!(target: "test", "asked for {}", args.page);
+        Box::pin(async move {
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                tracing::info!(target: "test", "works on {}", args.page);
+            }
+            if args.page == "gone" { Err(ToolError::new(ErrorKind::Network, "no line")) } else { Ok(args.page) }
+        })
+    });
+    let engine = Engine::builder().tool(chatty.read_only()).build().unwrap();
+    let run = start(
+        &engine,
+        r#"step pages = parallel for page in ["a", "b"] { yield step site.fetch(page) }
+           step last = try site.fetch("gone") retry 1 backoff 1ms"#,
+    );
+    let other = start(&engine, r#"step site.fetch("c")"#);
+    run.value().await.unwrap();
+    other.value().await.unwrap();
+    let lines = lines.0.lock().unwrap();
+    let lines: Vec<_> = lines.iter().filter(|(line, _)| line.contains(" on ") || line.contains(" for ")).collect();
+    assert_eq!(lines.len(), 5 * 4);
+    for (line, spans) in lines {
+        let page = line.rsplit(' ').next().unwrap();
+        let (run, paths) = match page {
+            "a" => (&run, vec!["pages[0].site.fetch@1"]),
+            "b" => (&run, vec!["pages[1].site.fetch@1"]),
+            "c" => (&other, vec!["site.fetch@1"]),
+            _ => (&run, vec!["last", "last#2"]),
+        };
+        let [outer, inner] = spans.as_slice() else { panic!("{line}: {spans:?}") };
+        assert_eq!(*outer, format!("run flow.run.id={:?} flow.name=\"it\"", run.id()));
+        let is = |path: &&str| inner.starts_with(&format!("step flow.step.path={path:?} flow.step.attempt="));
+        assert!(paths.iter().any(is) && inner.ends_with("gen_ai.tool.name=\"site.fetch\""), "{line}: {inner}");
+    }
+}

@@ -52,6 +52,7 @@ pub(super) fn line(event: &Event, tree: &Tree) -> Option<String> {
         EventKind::StepStarted { .. }
         | EventKind::StepReturned { .. }
         | EventKind::StepExpired { .. }
+        | EventKind::StepStopped { .. }
         | EventKind::RunCompleted { .. }
         | EventKind::RunFailed { .. }
         | EventKind::RunCancelled { .. } => return None,

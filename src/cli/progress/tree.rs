@@ -207,6 +207,7 @@ impl Tree {
             EventKind::Emitted { .. }
             | EventKind::StepReturned { .. }
             | EventKind::StepExpired { .. }
+            | EventKind::StepStopped { .. }
             | EventKind::RunSignalled { .. }
             | EventKind::RunCancelling { .. }
             | EventKind::RunResumed => {}

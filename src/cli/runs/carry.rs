@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::host::{self, Host};
 use super::super::output::{Status, err, misused, out, paint};
@@ -11,9 +12,14 @@ use super::list::short;
 use super::{Done, Records, select, wrong};
 use crate::compile::compile;
 use crate::project::{EngineOptions, Project};
-use crate::run::journal::{Kept, Rest};
-use crate::run::{ForkError, JournalError, ResumeError, Run, RunStore, RunSummary};
+use crate::run::journal::{Filter, Kept, LEASE, Lease, Page, Rest};
+use crate::run::{ForkError, JournalError, ResumeError, Run, RunStatus, RunStore, RunSummary};
 use crate::source::DiskLoader;
+
+/// How often it is looked for runs that others have left.
+const LOOK: Duration = Duration::from_millis(500);
+/// How many runs are named.
+const SHOWN: usize = 5;
 
 /// Carry runs on that nobody carries on, one after the other, as `flowc run` would
 #[derive(clap::Args, Debug)]
@@ -24,6 +30,9 @@ pub(super) struct Resume {
     /// Those whose process is gone, and those whose wait is over
     #[arg(long)]
     all: bool,
+    /// Stay until no other process carries runs on either: what those leave is taken over
+    #[arg(long, requires = "all")]
+    wait: bool,
     /// Let flows reach addresses of private networks and of this machine
     #[arg(long)]
     allow_private: bool,
@@ -95,7 +104,7 @@ pub(super) async fn resume(args: &Resume, carrier: &Carrier<'_>, records: &Recor
         worst = worst.max(resume_one(id, &host, carrier, records).await.unwrap_or_else(|status| status));
     }
     if args.all {
-        worst = worst.max(resume_all(&host, carrier, records).await?);
+        worst = worst.max(resume_all(args.wait, &host, carrier, records).await?);
     }
     host.close().await;
     carrier.project.close().await;
@@ -110,27 +119,66 @@ async fn resume_one(id: &str, host: &Host, carrier: &Carrier<'_>, records: &Reco
 }
 
 /// Carries on what nobody does, one at a time, so that others can take what is left.
-async fn resume_all(host: &Host, carrier: &Carrier<'_>, records: &Records<'_>) -> Done {
-    let (mut worst, mut done) = (Status::Fine, 0);
-    while let Some(lease) = records.store.claim(1, records.now).await.map_err(wrong)?.pop() {
-        done += 1;
-        let kept = match carrier.verified(&lease.run).await {
-            Ok(kept) => kept,
-            Err(status) => {
-                // It is left to whoever has the tools that it knows.
-                records.store.release(&lease, Rest::Waiting(Some(records.now))).await.map_err(wrong)?;
-                return Err(status);
-            }
-        };
-        worst = worst.max(match host.engine.resume(lease).await {
-            Ok(run) => follow(&run, &kept).await,
-            Err(why) => refused(why),
-        });
+async fn resume_all(wait: bool, host: &Host, carrier: &Carrier<'_>, records: &Records<'_>) -> Done {
+    let (mut worst, mut done, mut told) = (Status::Fine, 0, 0);
+    loop {
+        while let Some(lease) = records.store.claim(1, host.engine.shared.clock.now()).await.map_err(wrong)?.pop() {
+            done += 1;
+            worst = worst.max(resume_claimed(lease, host, carrier, records).await?);
+        }
+        let others = carried_on(records).await?;
+        if others.is_empty() || !wait {
+            tell_what_is_left(done, &others);
+            return Ok(worst);
+        }
+        if told != others.len() {
+            told = others.len();
+            err(paint().dim().apply_to(format_args!("waits for what other processes carry on: {}", names(&others))));
+        }
+        tokio::time::sleep(LOOK).await;
     }
-    if done == 0 {
+}
+
+async fn resume_claimed(lease: Lease, host: &Host, carrier: &Carrier<'_>, records: &Records<'_>) -> Done {
+    let kept = match carrier.verified(&lease.run).await {
+        Ok(kept) => kept,
+        Err(status) => {
+            // It is left to whoever has the tools that it knows.
+            records.store.release(&lease, Rest::Waiting(Some(records.now))).await.map_err(wrong)?;
+            return Err(status);
+        }
+    };
+    Ok(match host.engine.resume(lease).await {
+        Ok(run) => follow(&run, &kept).await,
+        Err(why) => refused(why),
+    })
+}
+
+/// The runs that other processes carry on, or that are theirs until they have been silent for long enough.
+async fn carried_on(records: &Records<'_>) -> Result<Vec<RunSummary>, Status> {
+    let running = Filter { status: vec![RunStatus::Running], ..Filter::default() };
+    records.store.list(&running, Page { most: SHOWN + 1, after: None }).await.map_err(wrong)
+}
+
+fn tell_what_is_left(done: usize, others: &[RunSummary]) {
+    if !others.is_empty() {
+        let silent = LEASE.as_secs();
+        err(format_args!(
+            "other processes carry on {}; one that was silent for {silent} s has left its runs: `--wait` stays and takes \
+             them over then",
+            names(others)
+        ));
+    } else if done == 0 {
         err("no run waits for somebody to carry it on");
     }
-    Ok(worst)
+}
+
+fn names(runs: &[RunSummary]) -> String {
+    let mut names: Vec<_> = runs.iter().take(SHOWN).map(|run| format!("`{}`", short(&run.run))).collect();
+    if runs.len() > SHOWN {
+        names.push("more".to_owned());
+    }
+    names.join(", ")
 }
 
 pub(super) async fn retry(args: &Retry, carrier: &Carrier<'_>, records: &Records<'_>) -> Done {

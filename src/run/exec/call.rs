@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{BoxFuture, CatchUnwind};
 use jiff::Timestamp;
+use tracing::{Instrument, Span, info_span};
 
 use crate::program::Block;
 use crate::run::budget::Account;
@@ -128,10 +129,29 @@ fn begin<'a>(
         artifacts: &*machine.engine.artifacts,
         desk: report,
     };
-    match catch_unwind(AssertUnwindSafe(|| invoke(machine, job, tool, args, context))) {
+    let span = info_span!(
+        "step",
+        flow.step.path = attempt.label.as_str(),
+        flow.step.attempt = attempt.number,
+        gen_ai.tool.name = job.name(machine).as_str(),
+    );
+    match catch_unwind(AssertUnwindSafe(|| within(span, || invoke(machine, job, tool, args, context)))) {
         Ok(calling) => Ok(AssertUnwindSafe(calling).catch_unwind()),
         Err(panic) => Err(broke_down(job, attempt.number, &*panic)),
     }
+}
+
+/// A call in its span, so that what a tool logs stands under its step. Where nobody listens it is the call alone: the span
+/// would be held by every branch that waits.
+fn within<'a, T>(span: Span, call: impl FnOnce() -> BoxFuture<'a, T>) -> BoxFuture<'a, T>
+where
+    T: 'a,
+{
+    if span.is_disabled() {
+        return call();
+    }
+    let calling = span.in_scope(call);
+    Box::pin(calling.instrument(span))
 }
 
 /// What came of a call, made to fit.
@@ -242,7 +262,9 @@ pub(super) async fn flow(strand: &mut Strand<'_>, index: u32, mut frame: Vec<Val
 
 /// Runs a program's flow from the top.
 pub(crate) async fn run_flow(machine: &Machine<'_>, index: u32, frame: Vec<Value>) -> Result<Value, Stop> {
-    flow(&mut machine.strand(), index, frame).await
+    let mut strand = machine.strand();
+    let ended = flow(&mut strand, index, frame).await;
+    resumed::at_the_end(&mut strand, ended).await
 }
 
 /// Runs a test's statements.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::program::{For, Repeat};
+use crate::run::event::EventKind;
 use crate::run::exec::block::block;
 use crate::run::exec::call::later;
 use crate::run::exec::resumed::between_rounds;
-use crate::run::exec::{Exit, Flowing, Stop, Strand, set};
+use crate::run::exec::{Exit, Flowing, Stop, Strand, set, yield_now};
 use crate::run::scope::{Ended, bounded};
 use crate::value::{ErrorKind, Value};
 
@@ -15,8 +16,8 @@ pub(super) async fn each<'m>(strand: &mut Strand<'m>, frame: &mut [Value], it: &
     let base = strand.path.len();
     let mut yielded = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        strand.breathe().await?;
         strand.enter_item(base, index);
+        breathe(strand).await?;
         set(frame, it.item, item.clone());
         if let Some(slot) = it.index {
             set(frame, slot, Value::Int(index as i64));
@@ -51,8 +52,8 @@ pub(super) async fn repeat<'m>(strand: &mut Strand<'m>, frame: &mut [Value], it:
         Some((first, Some(longest))) => (strand.duration(frame, first)?, strand.duration(frame, longest)?),
     };
     for round in 1..=max {
-        strand.breathe().await?;
         strand.enter_round(base, round);
+        breathe(strand).await?;
         match block(strand, frame, &it.body).await? {
             Exit::Next | Exit::Continue => {}
             Exit::Break => return Ok(Exit::Next),
@@ -67,6 +68,32 @@ pub(super) async fn repeat<'m>(strand: &mut Strand<'m>, frame: &mut [Value], it:
     strand.path.truncate(base);
     let rounds = if max == 1 { "1 round".to_owned() } else { format!("{max} rounds") };
     Err(strand.failure(ErrorKind::Exhausted, format!("it did not come to an end within {rounds}"), Some(it.span)))
+}
+
+/// Before a round: lets others run now and then, and ends where the scope was cancelled meanwhile. No step is there to tell
+/// of that, and how far the loop came decides which `finally` blocks run. So it is recorded, and a replay ends it there
+/// and nowhere else.
+async fn breathe(strand: &Strand<'_>) -> Result<(), Stop> {
+    let machine = strand.machine;
+    if let Err(replay) = machine.live()
+        && let Some(number) = replay.stopped(|| strand.here())
+    {
+        replay.turn(number).await;
+    } else if machine.tick() {
+        yield_now().await;
+        if machine.live().is_err() {
+            return Ok(());
+        }
+    } else {
+        return Ok(());
+    }
+    if !strand.scope.is_cancelled() {
+        return Ok(());
+    }
+    if machine.durable.is_some() {
+        machine.push(EventKind::StepStopped { path: strand.here() });
+    }
+    Err(Stop::Cancelled)
 }
 
 /// Sleeps, unless the scope is cancelled.

@@ -241,6 +241,9 @@ impl<'m> Machine<'m> {
         match self.replay.as_ref().map_or(Ok(None), |replay| replay.meet(&kind)) {
             Ok(Some(at)) => return at,
             Ok(None) if self.halt.get().is_none() => {
+                if self.replay.is_some() && kind.ends_step() {
+                    self.run.inbox.settle(kind.path().unwrap_or_default());
+                }
                 self.events.store(self.run.log.push(at, kind), Ordering::Relaxed);
             }
             Ok(None) => {}
@@ -358,7 +361,7 @@ impl<'m> Strand<'m> {
         Ok(())
     }
 
-    /// Lets others run now and then, and ends where the scope was cancelled: for loops that may hold no step.
+    /// Before a step: lets others run now and then, and ends where the scope was cancelled meanwhile.
     async fn breathe(&self) -> Result<(), Stop> {
         if self.machine.tick() {
             yield_now().await;

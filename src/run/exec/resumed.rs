@@ -10,7 +10,7 @@ use crate::run::exec::call::{fitting, later, price};
 use crate::run::exec::loops::pause;
 use crate::run::exec::retry::Tally;
 use crate::run::exec::step::Job;
-use crate::run::exec::{Failure, Flowing, Machine, Stop, Strand};
+use crate::run::exec::{Failure, Flowing, Machine, Stop, Strand, undo};
 use crate::run::policy;
 use crate::run::ports::Usage;
 use crate::run::replay::{After, Outcome, Replay};
@@ -75,7 +75,7 @@ pub(super) fn called<'s, 'm: 's>(
 }
 
 /// How an attempt ended, in its turn. Where it is recorded that it was cancelled, it waits for that: what cancelled it
-/// may have come at the very moment at which it ended.
+/// may have come at the very moment at which it ended. Where nothing is recorded, it ended after all that is.
 pub(super) fn as_recorded<'s, 'm: 's>(
     strand: &'s Strand<'m>,
     job: &'s Job<'m>,
@@ -96,9 +96,28 @@ pub(super) fn as_recorded<'s, 'm: 's>(
                 replay.turn(event.number).await;
                 ended
             }
-            None => ended,
+            None => at_last(strand, replay, &job.path, ended).await,
         }
     })
+}
+
+/// How something ended whose end is not recorded: it comes after all that is, which may have cancelled it. Of what failed
+/// it may be recorded that its undos have begun.
+async fn at_last<T>(strand: &Strand<'_>, replay: &Replay, path: &str, ended: Result<T, Stop>) -> Result<T, Stop> {
+    if matches!(ended, Err(Stop::Cancelled)) || replay.is_over() || replay.goes_on(path) {
+        return ended;
+    }
+    gate(strand, replay, path).await.and(ended)
+}
+
+/// How the run's flow ended, which no event tells but the run's last: see [`at_last`].
+pub(super) async fn at_the_end(strand: &mut Strand<'_>, ended: Result<Value, Stop>) -> Result<Value, Stop> {
+    let Err(replay) = strand.machine.live() else { return ended };
+    let ended = at_last(strand, replay, "", ended).await;
+    if matches!(ended, Err(Stop::Cancelled)) {
+        undo::down_to(strand, 0).await;
+    }
+    ended
 }
 
 /// Whether it is recorded that an attempt failed. What is around it may have been cancelled only since.
@@ -205,6 +224,12 @@ pub(super) async fn between_rounds(strand: &Strand<'_>, base: &str, round: u64, 
             return Ok(());
         }
     };
+    // A round may do nothing that is recorded; what is then tells that the wait was over, or cut off.
+    let block = base.get(..base.rfind(['.', '/']).map_or(0, |at| at + 1)).unwrap_or_default();
+    if let Some(number) = replay.ahead(base, block, block.len() == strand.shared as usize) {
+        replay.turn(number).await;
+        return if strand.scope.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) };
+    }
     gate(strand, replay, base).await?;
     let gone = last.map_or(Duration::ZERO, |last| left(last, strand.machine.now()));
     pause(strand, wait.saturating_sub(gone)).await

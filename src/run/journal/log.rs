@@ -13,7 +13,7 @@ use crate::types::Text;
 /// The events of one run so far. Numbers are given here, without gaps.
 pub(crate) struct Log {
     run: Text,
-    flow: Text,
+    pub(crate) flow: Text,
     journal: Option<(Arc<dyn Journal>, Lease)>,
     observers: Vec<Arc<dyn Observer>>,
     state: Mutex<State>,

@@ -14,6 +14,7 @@ pub(super) struct Known {
     /// The one end of a step, or an `emit`.
     pub(super) ended: Option<Arc<Event>>,
     pub(super) expired: Option<Arc<Event>>,
+    pub(super) stopped: Option<Arc<Event>>,
     pub(super) waiting: Option<Arc<Event>>,
     pub(super) received: Option<Arc<Event>>,
     /// The lowest number of all.
@@ -25,12 +26,17 @@ pub(super) struct Known {
 impl Known {
     /// The numbers of all its events.
     pub(super) fn numbers(&self) -> impl Iterator<Item = u64> {
-        self.started.iter().map(|event| event.number).chain(self.ends())
+        self.started.iter().chain(&self.stopped).map(|event| event.number).chain(self.ends())
     }
 
     /// The numbers of the events that end an attempt or the step.
     pub(super) fn ends(&self) -> impl Iterator<Item = u64> {
         [&self.retrying, &self.acted, &self.ended].into_iter().flatten().map(|event| event.number)
+    }
+
+    /// Whether the event of this number says that a loop was stopped.
+    pub(super) fn stops(&self, number: u64) -> bool {
+        self.stopped.as_ref().is_some_and(|event| event.number == number)
     }
 
     pub(super) fn slot(&mut self, kind: &EventKind) -> Option<&mut Option<Arc<Event>>> {
@@ -39,6 +45,7 @@ impl Known {
             EventKind::StepRetrying { .. } => &mut self.retrying,
             EventKind::StepReturned { .. } | EventKind::StepCaught { .. } => &mut self.acted,
             EventKind::StepExpired { .. } => &mut self.expired,
+            EventKind::StepStopped { .. } => &mut self.stopped,
             EventKind::RunWaiting { .. } => &mut self.waiting,
             EventKind::RunReceived { .. } => &mut self.received,
             EventKind::Emitted { .. } => &mut self.ended,
@@ -52,6 +59,7 @@ impl Known {
             EventKind::StepStarted { .. } => self.started.as_ref(),
             EventKind::StepRetrying { .. } => self.retrying.as_ref(),
             EventKind::StepReturned { .. } | EventKind::StepCaught { .. } => self.acted.as_ref(),
+            EventKind::StepStopped { .. } => self.stopped.as_ref(),
             EventKind::RunWaiting { .. } => self.waiting.as_ref(),
             EventKind::RunReceived { .. } => self.received.as_ref(),
             EventKind::Emitted { .. } => self.ended.as_ref(),

@@ -24,7 +24,7 @@ use rustc_hash::FxHashMap;
 use crate::run::event::{Event, EventKind, RunError};
 use crate::run::replay::known::Known;
 pub(crate) use crate::run::replay::turns::Next;
-use crate::run::replay::turns::{LAST, Turns};
+use crate::run::replay::turns::{LAST, OVERDUE, Turns};
 use crate::types::Text;
 use crate::value::ErrorKind;
 
@@ -33,6 +33,8 @@ pub(crate) struct Replay {
     known: BTreeMap<Text, Known>,
     /// The latest round of each `repeat`, and when its last event was.
     rounds: FxHashMap<Text, (u64, Timestamp)>,
+    /// Whether a loop was stopped between two rounds.
+    stops: bool,
     events: Vec<Arc<Event>>,
     /// By an event's index: whether it was met again, or need not be.
     met: Vec<AtomicBool>,
@@ -68,6 +70,7 @@ impl Replay {
         let mut known: BTreeMap<Text, Known> = BTreeMap::new();
         let mut rounds = FxHashMap::default();
         let mut met = Vec::with_capacity(events.len());
+        let mut stops = false;
         for event in &events {
             let counts = matches!(
                 event.kind,
@@ -75,9 +78,11 @@ impl Replay {
                     | EventKind::StepRetrying { .. }
                     | EventKind::StepCaught { .. }
                     | EventKind::StepReturned { .. }
+                    | EventKind::StepStopped { .. }
                     | EventKind::Emitted { .. }
             ) || event.kind.ends_step();
             met.push(AtomicBool::new(!counts));
+            stops |= matches!(event.kind, EventKind::StepStopped { .. });
             let Some(path) = event.kind.path() else { continue };
             note_rounds(&mut rounds, path, event.at);
             let place =
@@ -94,6 +99,7 @@ impl Replay {
         Self {
             known,
             rounds,
+            stops,
             events,
             met,
             unmet,
@@ -204,8 +210,9 @@ impl Replay {
     pub(crate) fn round(&self, base: &str, round: u64) -> Result<u64, Option<Timestamp>> {
         match self.rounds.get(base) {
             Some((latest, _)) if *latest > round => {
-                let next = self.under(&format!("{base}~{}.", round + 1)).map(|(_, known)| known.first).min();
-                Ok(next.unwrap_or(0))
+                let next = format!("{base}~{}.", round + 1);
+                let next = self.under(&next).map(|(_, known)| (known.first, known.stops(known.first))).min();
+                Ok(beginning(next).unwrap_or(0))
             }
             Some((latest, at)) if *latest == round => Err(Some(*at)),
             // The first round's path has no number.
@@ -215,6 +222,12 @@ impl Replay {
                 Err(self.events.get(last).map(|event| event.at))
             }
         }
+    }
+
+    /// The number at which a loop was stopped before a round, where it was; asks for the round's path only where one was.
+    pub(crate) fn stopped(&self, round: impl FnOnce() -> Text) -> Option<u64> {
+        let known = if self.stops { self.known.get(&round()) } else { None };
+        known?.stopped.as_ref().map(|event| event.number)
     }
 
     /// What the step waited for, where it has come.
@@ -255,6 +268,42 @@ impl Replay {
         next.unwrap_or(LAST)
     }
 
+    /// Whether something within the step of this path is recorded and was not met again: an undo, once it has ended.
+    pub(crate) fn goes_on(&self, step: &str) -> bool {
+        let within =
+            |path: &str| path.get(step.len()..).is_some_and(|rest| rest.starts_with(['.', '/', '[', '~', '#']));
+        let mut numbers = self.under(step).filter(|(path, _)| within(path)).flat_map(|(_, known)| known.numbers());
+        numbers.any(|number| !self.was_met(number))
+    }
+
+    /// The number of the first event that is yet to be met and that comes after what a strand does now: at a step of this
+    /// path, in a block of that one, which is `shared` with other strands where it is the branch of a block.
+    pub(crate) fn ahead(&self, step: &str, block: &str, shared: bool) -> Option<u64> {
+        let unmet = |number: &u64| !self.was_met(*number);
+        let within = self.under(if shared { step } else { block });
+        let numbered = |known: &Known| known.numbers().filter(unmet).min().map(|number| (number, known.stops(number)));
+        let next = within.filter_map(|(_, known)| numbered(known)).min();
+        beginning(next).or_else(|| {
+            let mut around = step;
+            std::iter::from_fn(|| {
+                around = around.get(..around.rfind(['.', '/', '[', '~', '#'])?)?;
+                Some(around)
+            })
+            .find_map(|around| self.known.get(around)?.ends().find(unmet))
+        })
+    }
+
+    fn was_met(&self, number: u64) -> bool {
+        let index = usize::try_from(number).unwrap_or(usize::MAX).wrapping_sub(1);
+        self.met.get(index).is_none_or(|met| met.load(Ordering::Relaxed))
+    }
+
+    /// Whether nothing that is recorded is left: it was met again, and no turn is to come but of what is overdue.
+    pub(crate) fn is_over(&self) -> bool {
+        let turns = || self.lock().turns.first_key_value().is_none_or(|((number, _), _)| *number == OVERDUE);
+        self.unmet.load(Ordering::Relaxed) == 0 && turns()
+    }
+
     /// Whether all that is recorded was met again.
     ///
     /// # Errors
@@ -269,6 +318,12 @@ impl Replay {
             None => Ok(()),
         }
     }
+}
+
+/// The turn before what comes next, given its number and whether it is the place where a loop was stopped: what cancelled
+/// that has an earlier turn, and came when the loop was under way.
+fn beginning(next: Option<(u64, bool)>) -> Option<u64> {
+    next.map(|(number, stops)| if stops { 0 } else { number })
 }
 
 /// Notes the rounds that a path names: `poll~2.status`.

@@ -14,10 +14,13 @@ use crate::types::Text;
 /// The turn after all that is recorded, and before what is overdue.
 pub(super) const LAST: u64 = u64::MAX - 1;
 
+/// The turn of what is overdue.
+pub(super) const OVERDUE: u64 = u64::MAX;
+
 /// What waits for its turn, or for the gate.
 #[derive(Default)]
 pub(super) struct Turns {
-    turns: BTreeMap<(u64, u64), Turn>,
+    pub(super) turns: BTreeMap<(u64, u64), Turn>,
     /// The number of the turn that came last.
     pub(super) now: u64,
     made: u64,
@@ -25,7 +28,7 @@ pub(super) struct Turns {
 }
 
 /// What comes in its turn.
-enum Turn {
+pub(super) enum Turn {
     /// A strand that goes on.
     Strand(Arc<AtomicBool>, Option<Waker>),
     /// A scope's cancellation; with a path, one that is yet to be recorded as that of a time that was up.
@@ -86,7 +89,7 @@ impl Replay {
         let key = match recorded {
             Some(event) => self.lock().add(event.number, Turn::Cancel(scope.clone(), Arc::clone(&fired), None)),
             None if overdue && !self.is_open() => {
-                self.lock().add(u64::MAX, Turn::Cancel(scope.clone(), Arc::clone(&fired), Some(path.clone())))
+                self.lock().add(OVERDUE, Turn::Cancel(scope.clone(), Arc::clone(&fired), Some(path.clone())))
             }
             None => return None,
         };

@@ -20,7 +20,7 @@ use crate::tools::mcp::settings::{McpSettings, Reach};
 use crate::tools::mcp::stdio::Stdio;
 use crate::tools::mcp::tap::{Listeners, Tap};
 use crate::tools::mcp::{answer, http};
-use crate::tools::process::Process;
+use crate::tools::process::{Callers, Process};
 use crate::value::ErrorKind;
 
 /// How long a server may take to answer `initialize`: programs may be fetched when they are first started.
@@ -33,6 +33,7 @@ pub(super) struct Connection {
     name: String,
     peer: Peer<RoleClient>,
     listeners: Listeners,
+    callers: Callers,
     /// What ends with the connection.
     running: Mutex<Option<Running>>,
 }
@@ -73,12 +74,13 @@ impl Connection {
                 for (variable, setting) in env {
                     environment.push((variable.clone(), setting.resolve(secrets, SecretUse::Process(program))?));
                 }
-                let started = Process::start(name, command, &environment, cwd);
+                let callers = Callers::default();
+                let started = Process::start(name, command, &environment, cwd, &callers);
                 let (mut process, input, output) =
                     started.map_err(|error| down(name, &format!("`{program}` cannot be started: {error}")))?;
                 let transport = Stdio::new(name, input, output, settings.max_message);
                 match Self::initialize(name, transport).await {
-                    Ok((service, listeners)) => Ok(Self::running(name, service, listeners, Some(process))),
+                    Ok((service, listeners)) => Ok(Self::running(name, service, listeners, Some((process, callers)))),
                     Err(error) => {
                         // What it said may still be on its way.
                         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -131,11 +133,12 @@ impl Connection {
         name: &str,
         service: RunningService<RoleClient, Us>,
         listeners: Listeners,
-        process: Option<Process>,
+        process: Option<(Process, Callers)>,
     ) -> Self {
         let peer = service.peer().clone();
+        let (process, callers) = process.unzip();
         let running = Mutex::new(Some(Running { service, process }));
-        Self { name: name.to_owned(), peer, listeners, running }
+        Self { name: name.to_owned(), peer, listeners, callers: callers.unwrap_or_default(), running }
     }
 
     /// Whether it can take another call.
@@ -169,6 +172,7 @@ impl Connection {
         arguments: Map<String, Json>,
         report: &dyn Report,
     ) -> Result<CallToolResult, ToolError> {
+        let _caller = self.callers.enter();
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
         let sent = self.peer.send_cancellable_request(request, PeerRequestOptions::no_options()).await;

@@ -9,7 +9,7 @@ use tokio::process::{ChildStdin, ChildStdout};
 
 use crate::run::{SecretUse, ToolContext, ToolError};
 use crate::tools::Setting;
-use crate::tools::process::Process;
+use crate::tools::process::{Callers, Process};
 use crate::tools::skill::manifest::Skill;
 use crate::value::{ErrorKind, Value};
 
@@ -28,7 +28,9 @@ pub(super) async fn run(
     let of = SecretUse::Process(&skill.name);
     let resolve = |(name, value): (&String, &Setting)| Ok((name.clone(), value.resolve(context.secrets, of)?));
     let env: Vec<_> = env.iter().map(resolve).collect::<Result<_, ToolError>>()?;
-    let started = Process::start(&skill.name, &skill.run, &env, &skill.folder);
+    let callers = Callers::default();
+    let _caller = callers.enter();
+    let started = Process::start(&skill.name, &skill.run, &env, &skill.folder, &callers);
     let (mut process, stdin, stdout) = started.map_err(|why| {
         let program = skill.run.first().map(String::as_str).unwrap_or_default();
         let message = format!("the skill `{}` cannot be started: `{program}`: {why}", skill.name);

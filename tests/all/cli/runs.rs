@@ -156,6 +156,8 @@ fn a_run_is_watched_and_cancelled_from_outside() {
         .exits(2)
         .says(&["only runs that have ended"]);
     bench.flowc(&["runs", "resume", id(&run)]).exits(2).says(&["another process carries on the run"]);
+    let held = bench.flowc(&["runs", "resume", "--all"]).exits(0);
+    held.says(&["other processes carry on `", "silent for 15 s", "`--wait`"]);
     bench.flowc(&["runs", "cancel", id(&run)]).exits(0);
     assert_eq!(running.wait().unwrap().code(), Some(130));
     assert_eq!(watching.wait_with_output().unwrap().status.code(), Some(130));
@@ -189,6 +191,23 @@ fn a_run_goes_on_after_its_process_was_killed() {
     assert_eq!(bench.read("marks"), "\"one\"\n\"two\"\n");
     assert_eq!(bench.runs(&[])[0]["status"], "failed");
     bench.flowc(&["runs", "resume", "--all"]).exits(0).says(&["no run waits"]);
+}
+
+#[test]
+fn what_another_process_leaves_is_waited_for_and_taken_over() {
+    let bench = project();
+    let mut running = bench.begun(&["run", "f.flow", "marks", "--slow"], "completed  one");
+    wait_for("the second step has begun", || bench.read("marks").contains("two"));
+    let mut waiting = bench.command(&["runs", "resume", "--all", "--wait"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(waiting.stderr.take().unwrap()).lines();
+    let first = told.next().unwrap().unwrap();
+    assert!(first.contains("waits for what other processes carry on"), "{first}");
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let rest: Vec<String> = told.map_while(Result::ok).collect();
+    assert_eq!(waiting.wait().unwrap().code(), Some(1), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("interrupted")), "{rest:?}");
+    assert_eq!(bench.runs(&[])[0]["status"], "failed");
 }
 
 #[test]

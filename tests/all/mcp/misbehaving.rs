@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 use serde_json::{Value as Json, json};
 
 /// The variable that makes the binary a server, and what kind of one.
-pub(super) const MODE: &str = "FLOW_TEST_SERVER";
+pub(crate) const MODE: &str = "FLOW_TEST_SERVER";
 
 /// The command that starts it.
-pub(super) fn command() -> Vec<String> {
+pub(crate) fn command() -> Vec<String> {
     let binary = std::env::current_exe().expect("this binary").to_string_lossy().into_owned();
     let arguments =
         ["--exact", "mcp::misbehaving::is_a_server_when_it_is_started_as_one", "--nocapture", "--test-threads=1"];

@@ -2,7 +2,7 @@
 
 mod drift;
 mod http;
-mod misbehaving;
+pub(crate) mod misbehaving;
 mod misbehaviour;
 pub(crate) mod real;
 
@@ -53,7 +53,7 @@ impl Artifacts for Counted {
     }
 }
 
-fn server(reach: Reach) -> McpServer {
+pub(crate) fn server(reach: Reach) -> McpServer {
     let settings = McpSettings { name: "server".to_owned(), reach, max_message: 8 << 20 };
     let open = flowc::tools::http::HttpConfig {
         allow_private: flowc::tools::http::AllowPrivate::All,
@@ -62,7 +62,7 @@ fn server(reach: Reach) -> McpServer {
     McpServer::new(settings, std::sync::Arc::new(flowc::tools::http::HttpClient::new(open)))
 }
 
-fn stdio(command: Vec<String>, env: &[(&str, &str)]) -> Reach {
+pub(crate) fn stdio(command: Vec<String>, env: &[(&str, &str)]) -> Reach {
     let plain = |value: &str| flowc::tools::Setting::Plain(value.to_owned());
     let env = env.iter().map(|(name, value)| ((*name).to_owned(), plain(value))).collect();
     Reach::Stdio { command, env, cwd: PathBuf::from(".") }

@@ -1,6 +1,8 @@
 //! The providers of the standard catalog over real HTTP: a server on this machine answers as the services do.
 
 mod brave;
+#[cfg(target_os = "linux")]
+mod cancelled;
 mod failures;
 mod llm;
 mod memory;

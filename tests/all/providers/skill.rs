@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Reported, call, call_with};
 
 /// A folder with a skill for each script.
-fn skills(scripts: &[(&str, &str, &str)]) -> (tempfile::TempDir, Config) {
+pub(super) fn skills(scripts: &[(&str, &str, &str)]) -> (tempfile::TempDir, Config) {
     let folder = tempfile::tempdir().unwrap();
     for (name, facts, script) in scripts {
         let skill = folder.path().join(name);

@@ -53,6 +53,23 @@ fn ask(path: &Path, sql: &str) -> Vec<String> {
     find.query_map([], line).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
+/// Who is alive is told by counting, whatever anybody takes the time to be.
+#[tokio::test]
+async fn a_clock_that_jumps_takes_no_lease() {
+    let folder = tempfile::tempdir().unwrap();
+    let (owner, other) = (open(&file(&folder)), open(&file(&folder)));
+    let mut run = Writing::begin(&owner, opening("run-1", "it", 0, Labels::default()), 0);
+    run.commit().await.unwrap();
+    for (index, hours) in [0, 1, -1, 1, -2, 24, 0].into_iter().enumerate() {
+        let now = at(hours * 3_600_000);
+        assert_eq!(other.claim(9, now).await.unwrap(), [], "claimed at {hours} h");
+        assert!(matches!(other.take("run-1", now).await, Err(JournalError::Held(_))));
+        run.now = hours * 3_600_000;
+        run.append(begins(&format!("s{index}"), 1));
+        assert_eq!(run.commit().await, Ok(()));
+    }
+}
+
 #[tokio::test]
 async fn an_owner_that_is_silent_too_long_is_fenced_when_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();

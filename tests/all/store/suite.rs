@@ -101,6 +101,7 @@ fn every_kind(opening: &Opening) -> Vec<EventKind> {
         EventKind::StepCaught { path: path("pages[0].page"), error: error.clone(), usage: spent() },
         EventKind::StepReturned { path: path("pages[0].page"), result: Value::Float(1.0), usage: None },
         EventKind::StepExpired { path: path("pages[0].page#2") },
+        EventKind::StepStopped { path: path("for@1[7]") },
         completes("pages[0].page", Some(usage(0.25))),
         fails("pages[1].page", ErrorKind::Tool, Some(usage(0.5))),
         EventKind::StepSkipped { path: path("post") },
@@ -126,7 +127,7 @@ fn every_kind(opening: &Opening) -> Vec<EventKind> {
         ends(),
     ];
     let names: HashSet<_> = kinds.iter().map(EventKind::name).collect();
-    assert_eq!(names.len(), 20, "one of each kind");
+    assert_eq!(names.len(), 21, "one of each kind");
     kinds
 }
 
@@ -167,7 +168,7 @@ pub(crate) async fn every_event_comes_back(world: &World) {
     assert_eq!(kept.messages, []);
     let some = store.events("run-1", 4, 3).await.unwrap();
     assert_eq!(some.iter().map(|event| event.number).collect::<Vec<_>>(), [5, 6, 7]);
-    assert_eq!(store.events("run-1", 22, 3).await.unwrap().len(), 0);
+    assert_eq!(store.events("run-1", 23, 3).await.unwrap().len(), 0);
     for unknown in [store.load("nobody").await.err(), store.events("nobody", 0, 1).await.err()] {
         assert_eq!(unknown, Some(JournalError::Unknown("nobody".into())));
     }

@@ -72,29 +72,20 @@ async fn a_loop_without_waiting_can_be_cancelled() {
     assert_eq!(ended.told(), ["run.started", "run.cancelling", "run.cancelled"]);
 }
 
-/// Of what a tangle is made.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mix {
-    Everything,
-    /// What comes to the same however long anything takes.
-    Timeless,
-}
-
 /// A program with every form, some of which fail: deterministic, and different for each seed.
-pub(super) fn tangle(seed: &mut u64, depth: u32, mix: Mix) -> Vec<Stmt> {
-    let timeless = mix == Mix::Timeless;
+fn tangle(seed: &mut u64, depth: u32) -> Vec<Stmt> {
     let mut stmts = Vec::new();
     for at in 0..=next(seed) % 3 {
         let name = format!("s{at}");
         let pause = i64::try_from(next(seed) % 40).unwrap();
         let leaf = |seed: &mut u64| match next(seed) % 8 {
-            0 if !timeless => call(FAIL, konst("x")),
-            1 if !timeless => call(FLAKY, konst("x")),
+            0 => call(FAIL, konst("x")),
+            1 => call(FLAKY, konst("x")),
             2 => call(ECHO, konst("x")),
             _ => call(SLEEP, int(pause)),
         };
         let kind = if depth == 0 { 0 } else { next(seed) % 9 };
-        let inner = |seed: &mut u64| block(tangle(seed, depth - 1, mix));
+        let inner = |seed: &mut u64| block(tangle(seed, depth - 1));
         let made = match kind {
             1 => step(&name, Action::Do(inner(seed))),
             2 => step(&name, each(ints(2), inner(seed))),
@@ -106,7 +97,7 @@ pub(super) fn tangle(seed: &mut u64, depth: u32, mix: Mix) -> Vec<Stmt> {
                     step("ru", Action::Do(inner(seed))).undone_by("r").branch(),
                 ]),
             ),
-            5 if !timeless => step(
+            5 => step(
                 &name,
                 Action::Race(vec![
                     step("l", Action::Do(inner(seed))).branch(),
@@ -116,8 +107,8 @@ pub(super) fn tangle(seed: &mut u64, depth: u32, mix: Mix) -> Vec<Stmt> {
             6 => step(&name, repeat(2, Some((20, None)), inner(seed))),
             7 => {
                 let finally = Some(block([step(&format!("f{at}"), call(SLEEP, int(5))).stmt()]));
-                let handler = (next(seed).is_multiple_of(2))
-                    .then(|| catch(tangle(seed, depth - 1, mix).into_iter().map(renamed)));
+                let handler =
+                    (next(seed).is_multiple_of(2)).then(|| catch(tangle(seed, depth - 1).into_iter().map(renamed)));
                 let body = inner(seed);
                 stmts.push(statement(
                     &format!("do@{at}"),
@@ -133,12 +124,9 @@ pub(super) fn tangle(seed: &mut u64, depth: u32, mix: Mix) -> Vec<Stmt> {
         } else {
             made
         };
-        let made = if next(seed).is_multiple_of(5) && !timeless { made.timed(30) } else { made };
-        let made = if next(seed).is_multiple_of(2) || (timeless && kind == 6) {
-            made.with(|step| step.guard = Some(Guard::Outcome))
-        } else {
-            made
-        };
+        let made = if next(seed).is_multiple_of(5) { made.timed(30) } else { made };
+        let made =
+            if next(seed).is_multiple_of(2) { made.with(|step| step.guard = Some(Guard::Outcome)) } else { made };
         stmts.push(made.stmt());
     }
     stmts
@@ -172,7 +160,7 @@ fn a_run_cancelled_at_any_moment_ends_cleanly() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let mut state = seed * 7919 + 1;
-            let body = tangle(&mut state, 3, Mix::Everything);
+            let body = tangle(&mut state, 3);
             let program = program([flow("main", body)]);
             let (run, world) = start(&program);
             world.flaky.store(u32::try_from(next(&mut state) % 5).unwrap(), std::sync::atomic::Ordering::SeqCst);

@@ -3,6 +3,7 @@
 
 mod build;
 mod cancel;
+mod clock;
 mod crash;
 mod engine;
 mod forms;
