@@ -55,7 +55,7 @@ mod run;
 #[path = "all/schemas.rs"]
 mod schemas;
 #[cfg(feature = "cli")]
-#[path = "all/serving.rs"]
+#[path = "all/serving/mod.rs"]
 mod serving;
 #[cfg(feature = "project")]
 #[path = "all/settings.rs"]

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::output::{err, paint, watched};
 use super::progress::Progress;
 use super::report;
-use crate::run::{AnswerError, Event, EventKind, Request, RequestKind, Run, Waiting};
+use crate::run::{AnswerError, Event, EventKind, Request, RequestKind, Run, Waiting, step_of};
 use crate::types::{Text, Type};
 use crate::value::Value;
 
@@ -26,6 +26,10 @@ pub(super) struct Asker {
 const NOBODY: &str = "nobody is here to answer: `flowc run` asks on a terminal, and a program that embeds the run answers \
                       with `Run::answer` and `Run::signal`";
 
+/// Why a flow gets no model.
+const NO_MODEL: &str = "there is no model here to lend: what `flow.toml` has with `protocol = \"client\"` is the model of \
+                        an MCP client that calls the flow (`flowc mcp`)";
+
 impl Asker {
     /// Where there is no terminal, it is said how to answer a run that is kept; any other is told that nobody does.
     pub(super) fn new(run: &Run, kept: bool) -> Self {
@@ -39,26 +43,39 @@ impl Asker {
     /// Takes an event: a step begins to wait, or ends.
     pub(super) fn event(&mut self, event: &Event, run: &Run, progress: &mut Progress) {
         match &event.kind {
-            EventKind::RunWaiting { .. } if !self.here => {
-                if let Some(Waiting { path, request }) = event.kind.path().and_then(|path| find(run, path)) {
+            EventKind::RunWaiting { path, .. } => match find(run, path) {
+                Some(Waiting { request, .. }) if request.kind == RequestKind::Model => {
+                    let _ = run.decline(path, NO_MODEL);
+                }
+                Some(Waiting { path, request }) if !self.here => {
                     err(format_args!("           {}", how_to_answer(run.id(), &path, &request)));
                 }
-            }
-            EventKind::RunWaiting { path, .. } => {
-                self.open.push_back(path.clone());
-                if self.open.len() == 1 {
-                    self.ask(run, progress);
+                _ if self.here => {
+                    self.open.push_back(path.clone());
+                    if self.open.len() == 1 {
+                        self.ask(run, progress);
+                    }
                 }
-            }
+                _ => {}
+            },
+            EventKind::RunReceived { path, .. } => self.close(|open| open == path, run, progress),
             kind if kind.ends_step() => {
-                let ended = |open: &Text| Some(open.as_str()) == kind.path();
-                let asked = self.open.front().is_some_and(ended);
-                self.open.retain(|open| !ended(open));
-                if asked {
-                    self.ask(run, progress);
-                }
+                self.close(
+                    |open| Some(step_of(open)) == kind.path() || Some(open.as_str()) == kind.path(),
+                    run,
+                    progress,
+                );
             }
             _ => {}
+        }
+    }
+
+    /// Some questions need no answer any more.
+    fn close(&mut self, closed: impl Fn(&Text) -> bool, run: &Run, progress: &mut Progress) {
+        let asked = self.open.front().is_some_and(&closed);
+        self.open.retain(|open| !closed(open));
+        if asked {
+            self.ask(run, progress);
         }
     }
 
@@ -111,7 +128,7 @@ pub(super) fn how_to_answer(run: &str, path: &str, request: &Request) -> String 
     match request.kind {
         RequestKind::Signal => format!("flowc runs signal {run} {} '…'  with {wanted}", request.text),
         RequestKind::Approval => format!("flowc runs answer {run} {path} y"),
-        RequestKind::Answer => format!("flowc runs answer {run} {path} '…'  with {wanted}"),
+        RequestKind::Answer | RequestKind::Model => format!("flowc runs answer {run} {path} '…'  with {wanted}"),
     }
 }
 
@@ -122,7 +139,7 @@ fn find(run: &Run, path: &str) -> Option<Waiting> {
 fn question(request: &Request) {
     let text = match request.kind {
         RequestKind::Signal => format!("the run waits for the signal `{}`: what is its value?", request.text),
-        RequestKind::Answer | RequestKind::Approval => request.text.to_string(),
+        _ => request.text.to_string(),
     };
     // A script's words: none of them are the terminal's commands.
     let text: String = text.chars().filter(|c| !c.is_control() || *c == '\n').collect();
@@ -130,17 +147,22 @@ fn question(request: &Request) {
     if !request.details.is_null() {
         err(paint().dim().apply_to(report::pretty(&serde_json::Value::from(&request.details))));
     }
-    err(paint().dim().apply_to(match (&request.kind, &request.wanted) {
+    let wanted = match (&request.kind, &request.wanted) {
         (RequestKind::Approval, _) => "y or n".to_owned(),
         (_, Type::String) => "a line of text".to_owned(),
         (_, Type::Union(_) | Type::Literal(_)) => request.wanted.to_string(),
         (_, wanted) => format!("{wanted}, as JSON"),
-    }));
+    };
+    let default = request.default().map(|default| format!("; nothing is {}", default.to_json_text()));
+    err(paint().dim().apply_to(wanted + &default.unwrap_or_default()));
 }
 
 /// A line as the value that is wanted.
 pub(super) fn read(line: &str, request: &Request) -> Result<Value, String> {
     let line = line.trim();
+    if let (true, Some(default)) = (line.is_empty(), request.default()) {
+        return Ok(default);
+    }
     if request.kind == RequestKind::Approval {
         return match line.to_lowercase().as_str() {
             "y" | "yes" | "true" => Ok(Value::Bool(true)),
@@ -154,7 +176,7 @@ pub(super) fn read(line: &str, request: &Request) -> Result<Value, String> {
     }
     let json = serde_json::from_str::<serde_json::Value>(line).map(Value::from);
     // What is no JSON is a text, of a choice or of a datetime, say.
-    Ok(json.ok().filter(|json| json.clone().conform(&request.wanted).is_ok()).unwrap_or(text))
+    Ok(json.ok().filter(|json| request.fit(json.clone()).is_ok()).unwrap_or(text))
 }
 
 /// What is typed, line by line, until the end of the input. A read cannot be interrupted, so a thread of its own waits in
@@ -177,7 +199,8 @@ mod tests {
 
     #[test]
     fn lines_are_what_is_wanted() {
-        let request = |kind, wanted| Request { kind, text: "q".into(), details: Value::Null, wanted };
+        let request =
+            |kind, wanted| Request { kind, text: "q".into(), details: Value::Null, wanted, form: Value::Null };
         let approval = request(RequestKind::Approval, Type::Bool);
         assert_eq!(read(" Yes ", &approval), Ok(Value::Bool(true)));
         assert_eq!(read("n", &approval), Ok(Value::Bool(false)));
@@ -189,5 +212,12 @@ mod tests {
         assert_eq!(answer("red", colours.clone()), Value::from("red"));
         assert_eq!(answer("\"red\"", colours), Value::from("red"));
         assert_eq!(answer("[1, 2]", Type::list(Type::Int)), Value::list([Value::Int(1), Value::Int(2)]));
+        let form =
+            |form: serde_json::Value, wanted| Request { form: form.into(), ..request(RequestKind::Answer, wanted) };
+        let age = form(serde_json::json!({ "default": 30 }), Type::Int);
+        assert_eq!(read("", &age), Ok(Value::Int(30)));
+        let of = Type::record_of([("name", Type::String), ("age", Type::Int)]);
+        let person = form(serde_json::json!({ "age": { "default": 30 } }), of);
+        assert_eq!(read("", &person), Ok(Value::from("")), "no name is given");
     }
 }

@@ -8,8 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::host;
 use super::output::{Status, err, misused};
-use crate::project::EngineOptions;
-use crate::server::{HttpOptions, McpServer};
+use crate::orchestrator::Orchestrator;
+use crate::plan::{Safety, plan};
+use crate::project::{EmbedSetting, EngineOptions, Project, ResourceOrigin};
+use crate::server::{Embed, HttpOptions, McpServer, Offer, OfferedResource, ResourceSource};
 use crate::types::Signature;
 
 /// Serve flows as the tools of an MCP server, over standard input and output or HTTP.
@@ -46,7 +48,14 @@ pub(super) fn mcp(args: Args) -> Status {
     };
     let used: Vec<Arc<Signature>> =
         orchestrator.workflows().flat_map(|it| it.program().tools.iter().cloned()).collect();
-    let server = McpServer::new(orchestrator, !args.no_scripts);
+    let offer = match offer(&project, &orchestrator) {
+        Ok(offer) => offer,
+        Err(why) => return misused(why),
+    };
+    let server = match McpServer::new(orchestrator, !args.no_scripts).offering(offer) {
+        Ok(server) => server,
+        Err(why) => return misused(format_args!("`[mcp]` in `flow.toml`: {why}")),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => return misused(why),
@@ -68,6 +77,49 @@ pub(super) fn mcp(args: Args) -> Status {
     // A thread that reads standard input cannot be stopped; it is not waited for.
     runtime.shutdown_background();
     status
+}
+
+/// What `[mcp]` offers.
+///
+/// # Errors
+/// A flow is offered to be read that may change something.
+fn offer(project: &Project, orchestrator: &Orchestrator) -> Result<Offer, String> {
+    let settings = &project.config().mcp;
+    let resources = settings.resources.iter().map(|(uri, resource)| {
+        let source = match &resource.source {
+            ResourceOrigin::File(path) => ResourceSource::File(project.root().join(path)),
+            ResourceOrigin::Flow(name) => {
+                only_reads(name, orchestrator)?;
+                ResourceSource::Flow(name.clone())
+            }
+        };
+        let (description, mime_type) = (resource.description.clone(), resource.mime_type.clone());
+        Ok(OfferedResource { uri: uri.clone(), description, mime_type, source })
+    });
+    Ok(Offer {
+        prompts: settings.prompts.clone(),
+        resources: resources.collect::<Result<_, String>>()?,
+        embed: match settings.embed {
+            EmbedSetting::Never => Embed::Never,
+            EmbedSetting::Result => Embed::Result,
+            EmbedSetting::All => Embed::All,
+        },
+        embed_bytes: settings.embed_bytes,
+    })
+}
+
+/// What is read changes nothing: clients read without asking anybody.
+fn only_reads(name: &str, orchestrator: &Orchestrator) -> Result<(), String> {
+    let Some(workflow) = orchestrator.workflow(name) else { return Ok(()) };
+    let plan = plan(workflow.program(), workflow.flow());
+    match plan.tools.iter().find(|tool| tool.safety != Safety::ReadOnly) {
+        None => Ok(()),
+        Some(tool) => Err(format!(
+            "`[mcp]` in `flow.toml` offers the flow `{name}` to be read, but it calls `{}`, which may change something: \
+             if it does not, say `safety = \"read_only\"` of it",
+            tool.name
+        )),
+    }
 }
 
 async fn serve_http(

@@ -1,6 +1,7 @@
 //! `flowc tools`: the tools that flows can call here.
 
 mod call;
+mod login;
 mod sync;
 
 use std::path::PathBuf;
@@ -46,6 +47,11 @@ enum What {
         check: bool,
     },
     Call(call::Args),
+    /// Log in to an MCP server of `flow.toml`, in a browser
+    Login {
+        /// The namespace of its tools
+        namespace: String,
+    },
     /// Print the JSON Schema of `flow.toml`, for editors
     Schema,
 }
@@ -58,6 +64,7 @@ pub(super) fn tools(args: &Args) -> Status {
         }
         Some(What::Sync { check }) => return sync::sync(&args.project, *check),
         Some(What::Call(call)) => return call::call(call, &args.project),
+        Some(What::Login { namespace }) => return login::login(namespace, &args.project),
         _ => {}
     }
     let catalog = match host::project_at(&args.project) {

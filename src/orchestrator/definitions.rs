@@ -34,13 +34,29 @@ pub fn external_name(name: &str) -> String {
 
 /// The JSON Schema of a workflow's input: a closed object with a property for each parameter.
 pub fn input_schema(flow: &Flow) -> Json {
-    object(flow.params.iter().map(|param| {
+    object(properties(flow), None)
+}
+
+/// The same, with each record that has a name among the schema's definitions, for readers that follow references.
+fn input_schema_with_definitions(flow: &Flow) -> Json {
+    let mut definitions = Map::new();
+    let mut schema = object(properties(flow), Some(&mut definitions));
+    if let (Some(schema), false) = (schema.as_object_mut(), definitions.is_empty()) {
+        // Readers of older drafts look for definitions elsewhere.
+        schema.shift_insert(0, "$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
+        schema.insert("$defs".into(), definitions.into());
+    }
+    schema
+}
+
+fn properties(flow: &Flow) -> impl Iterator<Item = Property<'_>> {
+    flow.params.iter().map(|param| {
         let default = match &param.default {
             Some(Expr::Const(constant)) => Some(Json::from(&constant.0)),
             _ => None,
         };
         Property { name: &param.name, ty: &param.ty, doc: &param.doc, required: !param.optional, default }
-    }))
+    })
 }
 
 /// The JSON Schema of what a workflow gives; none where it is no object, which is all that MCP can declare.
@@ -52,9 +68,15 @@ pub fn output_schema(flow: &Flow) -> Option<Json> {
 impl Orchestrator {
     /// Every workflow, and the tools that `include` wants, as definitions. A call of one is answered by [`Orchestrator::execute`].
     pub fn definitions(&self, dialect: Dialect, include: impl Fn(&Signature) -> bool) -> Vec<Json> {
-        let workflows = self.workflows().map(|workflow| of_workflow(workflow, dialect));
+        let workflows = self.workflow_definitions(dialect, |_| true);
         let tools = self.engine.catalog().iter().filter(|tool| include(tool)).map(|tool| of_tool(tool, dialect));
-        workflows.chain(tools).collect()
+        workflows.into_iter().chain(tools).collect()
+    }
+
+    /// The workflows that `include` wants, by their names.
+    pub fn workflow_definitions(&self, dialect: Dialect, include: impl Fn(&str) -> bool) -> Vec<Json> {
+        let workflows = self.workflows().filter(|workflow| include(workflow.name()));
+        workflows.map(|workflow| of_workflow(workflow, dialect)).collect()
     }
 }
 
@@ -66,17 +88,19 @@ fn of_workflow(workflow: &Workflow, dialect: Dialect) -> Json {
     if let Some(trigger) = flow.triggers.first() {
         doc.push_str(&format!("\nFor requests like: {trigger}"));
     }
-    define(workflow.name(), doc.trim(), input_schema(flow), output_schema(flow), dialect)
+    let input = if dialect == Dialect::Mcp { input_schema_with_definitions(flow) } else { input_schema(flow) };
+    define(workflow.name(), doc.trim(), input, output_schema(flow), dialect)
 }
 
 fn of_tool(tool: &Signature, dialect: Dialect) -> Json {
-    let input = object(tool.params.iter().map(|param| Property {
+    let params = tool.params.iter().map(|param| Property {
         name: &param.name,
         ty: &param.ty,
         doc: &param.doc,
         required: param.required,
         default: param.default.clone(),
-    }));
+    });
+    let input = object(params, None);
     let output = matches!(tool.result, Type::Record(_)).then(|| tool.result.to_json_schema());
     define(&tool.name, &tool.doc, input, output, dialect)
 }
@@ -107,10 +131,13 @@ struct Property<'a> {
     default: Option<Json>,
 }
 
-fn object<'a>(of: impl Iterator<Item = Property<'a>>) -> Json {
+fn object<'a>(of: impl Iterator<Item = Property<'a>>, mut definitions: Option<&mut Map<String, Json>>) -> Json {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for property in of {
-        let mut schema = property.ty.to_json_schema();
+        let mut schema = match definitions.as_deref_mut() {
+            Some(definitions) => property.ty.to_json_schema_with(definitions),
+            None => property.ty.to_json_schema(),
+        };
         if let Some(schema) = schema.as_object_mut() {
             let doc = match property.ty.without_null() {
                 Type::Secret => "The name of a configured secret, never its value.",

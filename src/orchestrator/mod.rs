@@ -46,6 +46,7 @@ use crate::value::Value;
 pub use answer::Answer;
 pub use definitions::{Dialect, external_name, input_schema, output_schema};
 pub use route::{NearMiss, Route, Routing};
+pub use trigger::read as read_text;
 
 /// An engine and the workflows that run on it.
 #[derive(Clone)]

@@ -102,8 +102,8 @@ fn shape(ty: &Type) -> &'static str {
     }
 }
 
-/// The value of a type that a text says.
-fn read(text: &str, ty: &Type) -> Option<Value> {
+/// The value of a type that a text says, as a person writes it; none where it says none.
+pub fn read(text: &str, ty: &Type) -> Option<Value> {
     let text = text.trim().trim_matches(['"', '\'', '`', '<', '>', '“', '”']);
     let ty = ty.without_null();
     match &ty {

@@ -9,6 +9,7 @@ use crate::project::provide::{self, Provider};
 use crate::project::reader::{Entry, Reader, Table};
 use crate::project::runs::{self, RunSettings};
 use crate::project::secrets::{self, Secret};
+use crate::project::serve::{self, ServeSettings};
 use crate::run::Limits;
 use crate::source::SourceFile;
 use crate::tools::http::{AllowPrivate, HttpConfig};
@@ -19,6 +20,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("limits", Shape::Table(LIMITS), "What a run may use."),
     Key::new("artifacts", Shape::Table(artifacts::KEYS), "Where pictures and files that tools make are kept."),
     Key::new("runs", Shape::Table(runs::KEYS), "Where runs are kept, how long, and what they may spend."),
+    Key::new("mcp", Shape::Table(serve::KEYS), "What `flowc mcp` offers besides the flows as tools."),
     Key::new("secrets", Shape::Each(&secrets::SHAPE), "Where each secret is, and whom it may be sent to."),
     Key::new("provide", Shape::Providers, "Who provides the tools of each namespace."),
 ];
@@ -61,6 +63,8 @@ pub struct Config {
     pub artifacts: ArtifactSettings,
     /// `[runs]`
     pub runs: RunSettings,
+    /// `[mcp]`
+    pub mcp: ServeSettings,
     /// `[secrets]`: where each secret is.
     pub secrets: IndexMap<String, Secret>,
     /// `[provide.NAMESPACE]`: who provides the tools of a namespace.
@@ -105,6 +109,7 @@ impl Config {
                 "limits" => read_limits(&mut self.limits, reader, &entry),
                 "artifacts" => self.artifacts.read(reader, &entry),
                 "runs" => self.runs.read(reader, &entry),
+                "mcp" => self.mcp.read(reader, &entry),
                 "secrets" => self.secrets = secrets::read(reader, &entry),
                 _ => self.read_providers(reader, &entry),
             }
@@ -128,6 +133,12 @@ impl Config {
                 let help = format!("add `{name} = {{ env = \"{name}\" }}` under `[secrets]`");
                 reader.wrong_at(place, format!("there is no secret `{name}`"), help);
                 continue;
+            }
+            let elsewhere = self.provide.values().flat_map(|provider| provider.source.secrets_elsewhere());
+            let elsewhere = elsewhere.filter(|(secret, _)| *secret == name).filter_map(|(_, url)| url.host_str());
+            let elsewhere: Vec<String> = elsewhere.map(str::to_owned).collect();
+            if let Some(secret) = self.secrets.get_mut(&name).filter(|secret| secret.hosts.is_empty()) {
+                secret.implied.extend(elsewhere);
             }
             for host in self.hosts(&name) {
                 let Some(secret) = self.secrets.get_mut(&name).filter(|secret| !secret.allows(&host)) else { continue };

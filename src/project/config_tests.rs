@@ -92,7 +92,7 @@ fn reads_everything_there_is() {
     assert_eq!(brave.tools["search"].safety, Some(Safety::Keyed("request_id".into())));
     assert_eq!(brave.tools["search"].retry, Some(Retry { count: 0, backoff: None }));
     assert_eq!(config.provide["remote"].policy.hide, Some(true));
-    insta::assert_snapshot!(format!("{:?}", config.provide["page"].source), @r#"Stdio { command: ["npx", "server"], env: {"A": Plain("plain"), "B": Secret("PASSWORD")}, cwd: "there" }"#);
+    insta::assert_snapshot!(format!("{:?}", config.provide["page"].source), @r#"Settings { reach: Stdio { command: ["npx", "server"], env: {"A": Plain("plain"), "B": Secret("PASSWORD")}, cwd: "there" }, auth: None }"#);
     assert_eq!(config.provide["pets"].source.secrets().len(), 1);
 }
 
@@ -169,7 +169,7 @@ tools.serch = { hide = true }
     flow.toml:5:10: the tools of `own` are not known (only tools of the standard catalog are posted to an endpoint: `web`, …)
     flow.toml:8:11: there is no built-in `memry` (did you mean `memory`?)
     flow.toml:10:19: `command` must be a list of strings
-    flow.toml:12:39: unknown key `command` (there is `url`, `bearer` and `headers`)
+    flow.toml:12:39: unknown key `command` (there is `url`, `bearer`, `headers` and `auth`)
     flow.toml:14:1: the key `command` is missing (the program and its arguments)
     flow.toml:17:10: the secret `K` is not for `elsewhere.example` (add `"elsewhere.example"` to its `hosts`, or use another secret)
     flow.toml:18:1: the key `password` is missing (the secret that is the password)

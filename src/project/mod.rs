@@ -14,6 +14,7 @@ mod remotes;
 mod runs;
 mod schema;
 mod secrets;
+mod serve;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use remotes::{Asked, Synced};
 pub use runs::RunSettings;
 pub use schema::schema;
 pub use secrets::{ProjectSecrets, Secret, SecretSource};
+pub use serve::{EmbedSetting, ResourceOrigin, ResourceSettings, ServeSettings};
 
 /// The file that makes a folder a project.
 pub const FILE_NAME: &str = "flow.toml";
@@ -161,6 +163,7 @@ impl Project {
             root: self.root.clone(),
             http,
             clock: Arc::new(TokioClock::default()),
+            secrets: Arc::new(self.secrets()),
             lock: Arc::clone(&self.lock),
             remotes: Arc::clone(&self.remotes),
         }

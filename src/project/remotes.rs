@@ -13,8 +13,9 @@ use crate::project::lock::{self, LOCK_NAME, Lock, Tools};
 use crate::project::provide::{Provider, World};
 use crate::project::{EngineOptions, Project};
 use crate::run::ToolError;
-use crate::tools::listed::{Listed, Remote};
+use crate::tools::listed::{Listed, Opener, Remote};
 use crate::types::Signature;
+use crate::value::ErrorKind;
 
 /// The remotes of a project, by namespace; each is made once.
 #[derive(Default)]
@@ -158,6 +159,18 @@ impl Project {
         let told: Vec<&str> = found.iter().map(|change| change.text.as_str()).collect();
         let message = format!("the tool `{namespace}.{name}` has changed: {}", told.join("; "));
         Some(Diagnostic::new(code, place, message).help(help))
+    }
+
+    /// Lets a person log in to a namespace's server, whom `opener` shows where. Gives how many tools there are for them.
+    ///
+    /// # Errors
+    /// There is no such namespace, nobody logs in to it, or the login failed.
+    pub async fn login(&self, namespace: &str, opener: Opener) -> Result<usize, ToolError> {
+        let Some((_, remote)) = self.remotes(|known| known == namespace).into_iter().next() else {
+            let why = format!("`flow.toml` names no server for `{namespace}`");
+            return Err(ToolError::new(ErrorKind::Invalid, why));
+        };
+        remote.login(&self.secrets(), opener).await
     }
 
     /// Ends the servers that were started for its tools.

@@ -68,6 +68,11 @@ impl Engine {
         &self.shared.limits
     }
 
+    /// Where what its tools make is kept.
+    pub fn artifacts(&self) -> &dyn Artifacts {
+        &*self.shared.artifacts
+    }
+
     /// Starts a flow of a program with an input: an object with a field for each parameter. The run is a task of its
     /// own on the tokio runtime this is called in.
     ///

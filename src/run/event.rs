@@ -164,12 +164,12 @@ pub enum EventKind {
     /// The run waits for a person or a signal.
     #[serde(rename = "run.waiting")]
     RunWaiting {
-        /// The waiting step's path.
+        /// The waiting step's path; from its call's second question on with that one's number: `order?2`.
         path: Text,
         /// What for, in a few words.
         reason: Text,
-        /// What for, as data: `kind` is `answer`, `approval` or `signal`; `question` with its `details`, or the signal's
-        /// `name`; and the JSON `schema` of what is wanted.
+        /// What for, as data: `kind` is `answer`, `approval`, `model` or `signal`; `question` with its `details`, or the
+        /// signal's `name`; and the JSON `schema` of what is wanted.
         #[serde(default, skip_serializing_if = "Value::is_null")]
         request: Value,
     },
@@ -388,4 +388,14 @@ impl RunError {
             ("details", self.details.clone()),
         ])
     }
+}
+
+/// The step that a path is of: without its attempt, and without the number of the question that its call asks.
+pub fn step_of(path: &str) -> &str {
+    let cut = |path: &str, mark| {
+        let (step, number): (&str, &str) = path.rsplit_once(mark)?;
+        number.bytes().all(|digit| digit.is_ascii_digit()).then_some(step.len())
+    };
+    let path = cut(path, '?').and_then(|end| path.get(..end)).unwrap_or(path);
+    cut(path, '#').and_then(|end| path.get(..end)).unwrap_or(path)
 }

@@ -144,7 +144,7 @@ impl Inbox {
     pub(crate) fn answer(&self, path: &str, value: Value) -> Result<(), AnswerError> {
         let mut state = self.lock();
         let Some(open) = state.open.get(path) else { return Err(state.not_waiting(path)) };
-        let value = value.conform(&open.request.wanted).map_err(AnswerError::Misfit)?;
+        let value = open.request.fit(value).map_err(AnswerError::Misfit)?;
         state.reply(path, Received { value: Ok(value), signal: None, message: None });
         Ok(())
     }
@@ -304,7 +304,13 @@ mod tests {
     use super::*;
 
     fn wanting() -> Request {
-        Request { kind: RequestKind::Signal, text: "go".into(), details: Value::Null, wanted: Type::Int }
+        Request {
+            kind: RequestKind::Signal,
+            text: "go".into(),
+            details: Value::Null,
+            wanted: Type::Int,
+            form: Value::Null,
+        }
     }
 
     fn waits(path: &str, number: u64) -> Arc<Event> {

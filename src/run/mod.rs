@@ -31,7 +31,7 @@ pub use artifacts::{Artifact, Artifacts, NoArtifacts};
 pub use clock::{TokioClock, VirtualClock};
 pub use desk::{Desk, NoDesk, Request, RequestKind};
 pub use engine::{BuildError, Engine, EngineBuilder, FieldError, InputError, StartError};
-pub use event::{Event, EventKind, RunError};
+pub use event::{Event, EventKind, RunError, step_of};
 pub use fork::ForkError;
 pub use handle::{Events, Run};
 pub use inbox::{AnswerError, Waiting};

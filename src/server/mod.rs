@@ -1,7 +1,6 @@
 //! Flows over a wire. What serves them receives an [`Orchestrator`](crate::orchestrator::Orchestrator) and knows no file
-//! and no setting.
+//! but those it is told to offer, and no setting.
 
 mod mcp;
-mod scripts;
 
-pub use mcp::{HttpOptions, McpServer};
+pub use mcp::{Embed, HttpOptions, McpServer, Offer, OfferedResource, ResourceSource};

@@ -13,7 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::run::{Event, EventKind, Observer, RunStatus, Usage};
+use crate::run::{Event, EventKind, Observer, RunStatus, Usage, step_of};
 use crate::telemetry::{is_tool, without_attempt};
 use crate::types::Text;
 
@@ -175,7 +175,7 @@ impl Metrics {
                 self.step(flow, path, "cancelled", Some(*duration_ms), open);
             }
             EventKind::StepSkipped { path } => self.step(flow, path, "skipped", None, open),
-            EventKind::RunWaiting { path, .. } if open.waiting.insert(steady(path)) => {
+            EventKind::RunWaiting { path, .. } if open.waiting.insert(step_of(path).into()) => {
                 self.waiting.get_or_create(&of_flow(flow)).inc();
             }
             EventKind::RunReceived { path, .. } => self.waits_no_more(flow, path, open),
@@ -238,7 +238,7 @@ impl Metrics {
     }
 
     fn waits_no_more(&self, flow: &str, path: &str, open: &mut Open) {
-        if open.waiting.remove(&steady(path)) {
+        if open.waiting.remove(step_of(path)) {
             self.waiting.get_or_create(&of_flow(flow)).dec();
         }
     }
@@ -263,12 +263,4 @@ fn of_flow(flow: &str) -> FlowLabel {
 
 fn seconds(millis: u64) -> f64 {
     Duration::from_millis(millis).as_secs_f64()
-}
-
-/// A path without its own attempt, of an event that does not tell which attempt it is.
-fn steady(path: &str) -> Text {
-    match path.rsplit_once('#') {
-        Some((step, attempt)) if attempt.bytes().all(|digit| digit.is_ascii_digit()) => step.into(),
-        _ => path.into(),
-    }
 }

@@ -39,8 +39,9 @@ impl Tool for Waiter {
                 (_, Some(schema)) => Type::from_json_schema(&schema.into()),
                 (_, None) => return Err(invalid("`into` must be a schema, found nothing")),
             };
-            let details = args.get("details").cloned().unwrap_or(Value::Null);
-            context.desk.wait(Request { kind: self.kind, text: text.into(), details, wanted }).await
+            let optional = |name| args.get(name).cloned().unwrap_or(Value::Null);
+            let (details, form) = (optional("details"), optional("form"));
+            context.desk.wait(Request { kind: self.kind, text: text.into(), details, wanted, form }).await
         })
     }
 }

@@ -71,6 +71,9 @@ pub(crate) fn arguments(args: &crate::value::Value, renamed: &[(Text, Text)]) ->
     given.into_iter().map(|(name, value)| (theirs(name), value)).collect()
 }
 
+/// Shows a person the address at which to log in.
+pub type Opener = std::sync::Arc<dyn Fn(&url::Url) + Send + Sync>;
+
 /// Tools that have to be asked for: what `flowc tools sync` writes into the lock file, and what a run is compared with.
 pub trait Remote: Send + Sync {
     /// The tools there are now.
@@ -81,6 +84,21 @@ pub trait Remote: Send + Sync {
         &'a self,
         secrets: &'a dyn crate::run::Secrets,
     ) -> futures::future::BoxFuture<'a, Result<Vec<Listed>, crate::run::ToolError>>;
+
+    /// Lets a person log in to it, whom `opener` shows where. Gives how many tools there are for them.
+    ///
+    /// # Errors
+    /// Nobody logs in to it, or the login failed.
+    fn login<'a>(
+        &'a self,
+        secrets: &'a dyn crate::run::Secrets,
+        opener: Opener,
+    ) -> futures::future::BoxFuture<'a, Result<usize, crate::run::ToolError>> {
+        let _ = (secrets, opener);
+        let why = "nobody logs in to it";
+        let error = crate::run::ToolError::new(crate::value::ErrorKind::Denied, why).undelivered();
+        Box::pin(std::future::ready(Err(error)))
+    }
 
     /// One of its tools, as it was listed, under a Flow name.
     fn tool(&self, name: &str, listed: &Listed) -> std::sync::Arc<dyn Tool>;

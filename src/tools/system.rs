@@ -64,6 +64,10 @@ impl Tool for System {
 }
 
 fn write_log(level: &str, message: &str, fields: Option<&Value>, context: ToolContext<'_>) {
+    // Whoever watches the run sees it, too.
+    let mut line = vec![("level".into(), level.into()), ("message".into(), message.into())];
+    line.extend(fields.map(|fields| ("fields".into(), fields.clone())));
+    context.report.output(Value::record(line));
     let fields = fields.map(Value::to_json_text);
     let fields = fields.as_deref().map(tracing::field::display);
     let (run, path) = (context.run, context.path);

@@ -22,6 +22,15 @@ impl Type {
 
     /// The JSON Schema of the type. Records are closed (`additionalProperties: false`), as structured outputs of LLMs want.
     pub fn to_json_schema(&self) -> Json {
+        self.write(None)
+    }
+
+    /// The same, with each record that has a name among the definitions, which a reference `#/$defs/NAME` leads to.
+    pub fn to_json_schema_with(&self, definitions: &mut Map<String, Json>) -> Json {
+        self.write(Some(definitions))
+    }
+
+    fn write(&self, mut definitions: Option<&mut Map<String, Json>>) -> Json {
         match self {
             Type::Error | Type::Json | Type::Var(_) => json!({}),
             Type::Never => json!({ "not": {} }),
@@ -35,14 +44,24 @@ impl Type {
             Type::Duration => json!({ "type": "string", "pattern": DURATION_PATTERN }),
             Type::Schema(_) => json!({ "type": "object" }),
             Type::Literal(literal) => json!({ "const": literal_json(literal) }),
-            Type::List(of) => json!({ "type": "array", "items": of.to_json_schema() }),
-            Type::Map(of) => json!({ "type": "object", "additionalProperties": of.to_json_schema() }),
+            Type::List(of) => json!({ "type": "array", "items": of.write(definitions) }),
+            Type::Map(of) => json!({ "type": "object", "additionalProperties": of.write(definitions) }),
             Type::Image | Type::File => {
                 let title = if *self == Type::Image { "image" } else { "file" };
                 titled(self.handle_record().unwrap_or(Type::Json).to_json_schema(), Some(&Text::new(title)))
             }
-            Type::Record(record) => titled(record_schema(record), record.name.as_ref()),
-            Type::Union(union) => titled(union_schema(&union.members), union.name.as_ref()),
+            Type::Record(record) => {
+                let written = record_schema(record, definitions.as_deref_mut());
+                match (&record.name, definitions) {
+                    // Another record may have the name, from another file.
+                    (Some(name), Some(known)) if known.get(name.as_str()).is_none_or(|known| *known == written) => {
+                        known.insert(name.to_string(), written);
+                        json!({ "$ref": format!("#/$defs/{name}") })
+                    }
+                    (name, _) => titled(written, name.as_ref()),
+                }
+            }
+            Type::Union(union) => titled(union_schema(&union.members, definitions), union.name.as_ref()),
         }
     }
 }
@@ -313,11 +332,11 @@ fn intersect(a: Type, b: Type) -> Type {
     }
 }
 
-fn record_schema(record: &RecordType) -> Json {
+fn record_schema(record: &RecordType, mut definitions: Option<&mut Map<String, Json>>) -> Json {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for (name, field) in &record.fields {
-        let mut schema = field.ty.to_json_schema();
+        let mut schema = field.ty.write(definitions.as_deref_mut());
         if let (Json::Object(schema), false) = (&mut schema, field.doc.is_empty()) {
             schema.insert("description".into(), field.doc.as_str().into());
         }
@@ -329,7 +348,7 @@ fn record_schema(record: &RecordType) -> Json {
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
-fn union_schema(members: &[Type]) -> Json {
+fn union_schema(members: &[Type], mut definitions: Option<&mut Map<String, Json>>) -> Json {
     let constants: Option<Vec<Json>> = members
         .iter()
         .map(|member| match member {
@@ -340,7 +359,10 @@ fn union_schema(members: &[Type]) -> Json {
         .collect();
     match constants {
         Some(values) => json!({ "enum": values }),
-        None => json!({ "anyOf": members.iter().map(Type::to_json_schema).collect::<Vec<_>>() }),
+        None => {
+            let members = members.iter().map(|member| member.write(definitions.as_deref_mut()));
+            json!({ "anyOf": members.collect::<Vec<_>>() })
+        }
     }
 }
 
@@ -365,6 +387,25 @@ mod tests {
 
     fn reads(schema: &Json, expected: &str) {
         assert_eq!(Type::from_json_schema(schema).to_string(), expected, "{schema}");
+    }
+
+    #[test]
+    fn records_with_a_name_are_definitions_where_these_are_wanted() {
+        let named = |field: &str| {
+            let fields = [(Text::new(field), Field::required(Type::Int))].into_iter().collect();
+            Type::Record(Arc::new(RecordType { name: Some("Point".into()), fields }))
+        };
+        let mut definitions = Map::new();
+        let ty = Type::record_of([("a", named("x")), ("b", Type::list(named("x"))), ("c", named("y"))]);
+        let schema = ty.to_json_schema_with(&mut definitions);
+        assert_eq!(schema["properties"]["a"], json!({ "$ref": "#/$defs/Point" }));
+        assert_eq!(schema["properties"]["b"]["items"], json!({ "$ref": "#/$defs/Point" }));
+        assert_eq!(
+            schema["properties"]["c"]["properties"],
+            json!({ "y": { "type": "integer" } }),
+            "another of this name"
+        );
+        assert_eq!(definitions["Point"]["properties"], json!({ "x": { "type": "integer" } }));
     }
 
     #[test]

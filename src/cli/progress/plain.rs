@@ -22,6 +22,7 @@ pub(super) fn line(event: &Event, tree: &Tree) -> Option<String> {
         EventKind::StepRetrying { path, error, wait_ms, .. } => {
             format!("retrying   {} in {}: {}: {}", named(path), took(wait_ms), error.kind, one_line(&error.message))
         }
+        EventKind::StepOutput { path, .. } if tree.logs(path) => return None,
         EventKind::StepOutput { path, output } => {
             format!("output     {}: {}", named(path), one_line(&output.to_json_text()))
         }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::path::{self, Part};
-use crate::run::{Event, EventKind, RunError, Usage};
+use crate::run::{Event, EventKind, RunError, Usage, step_of};
 use crate::value::ErrorKind;
 
 /// A run as seen so far.
@@ -23,6 +23,8 @@ pub(super) struct Tree {
     pub(super) planned: u32,
     /// The places in the text of those that were begun.
     begun: HashSet<String>,
+    /// The steady paths of steps that write to the log.
+    logs: HashSet<String>,
     /// When the run began.
     pub(super) started: Option<Timestamp>,
     /// How it ended.
@@ -138,6 +140,11 @@ impl Tree {
         self.index.contains_key(place)
     }
 
+    /// Whether a step writes to the log, which shows what it says.
+    pub(super) fn logs(&self, path: &str) -> bool {
+        self.logs.contains(&path::steady(path))
+    }
+
     /// The label of a step's path, where it is known.
     pub(super) fn label(&self, path: &str) -> Option<&str> {
         let node = self.nodes.get(*self.index.get(&path::steady(path))?)?;
@@ -152,7 +159,10 @@ impl Tree {
                 self.planned = *steps;
                 self.started = Some(event.at);
             }
-            EventKind::StepStarted { path, title, attempt, items, .. } => {
+            EventKind::StepStarted { path, title, action, attempt, items, .. } => {
+                if action == "log.write" {
+                    self.logs.insert(path::steady(path));
+                }
                 self.start(path, title.as_deref(), *attempt, *items, event.at);
             }
             EventKind::StepRetrying { path, attempt, error, wait_ms, .. } => {
@@ -164,6 +174,7 @@ impl Tree {
                     node.note = note;
                 });
             }
+            EventKind::StepOutput { path, .. } if self.logs(path) => {}
             EventKind::StepOutput { path, output } => {
                 let note = one_line(&output.as_str().map_or_else(|| output.to_json_text(), str::to_owned));
                 self.change(path, |node| node.note = note);
@@ -191,7 +202,7 @@ impl Tree {
                 self.settle(event.at, path, State::Cancelled, Some(*duration_ms), Some("cancelled".to_owned()));
             }
             EventKind::RunWaiting { path, reason, .. } => {
-                self.change(path, |node| {
+                self.change(step_of(path), |node| {
                     node.turn(State::Asking, event.at);
                     node.note = format!("waits for {reason}");
                 });
@@ -200,7 +211,7 @@ impl Tree {
                 let note = format!("caught {}", blame(error));
                 self.change(path, |node| node.note = note);
             }
-            EventKind::RunReceived { path, .. } => self.change(path, |node| {
+            EventKind::RunReceived { path, .. } => self.change(step_of(path), |node| {
                 node.turn(State::Running, event.at);
                 node.note = String::new();
             }),

@@ -119,7 +119,7 @@ async fn send(run: &RunSummary, said: Note, records: &Records<'_>) -> Done {
 /// The value as the waiting step wants it.
 fn fit(value: Value, wait: &Wait) -> Result<Value, String> {
     let found = value.clone();
-    value.conform(&wait.request.wanted).map_err(|misfit| {
+    wait.request.fit(value).map_err(|misfit| {
         let wanted = wait.data.get("schema").map(|schema| report::pretty(&schema.into())).unwrap_or_default();
         format!(
             "that does not fit what `{}` waits for ({}): {misfit}\nfound {}\nwanted, as JSON Schema: {wanted}",

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use crate::run::{Event, EventKind, Request, RequestKind};
+use crate::run::{Event, EventKind, Request, RequestKind, step_of};
 use crate::types::{Text, Type};
 use crate::value::Value;
 
@@ -34,7 +34,7 @@ pub(super) fn waits<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Wait> {
             kind if kind.ends_step() => {
                 // The end of a step does not tell the attempt that waited.
                 let ended = kind.path().unwrap_or_default();
-                open.retain(|path, _| bare(path) != ended && path != ended);
+                open.retain(|path, _| step_of(path) != ended && path != ended);
             }
             kind if kind.ends_run() => open.clear(),
             _ => {}
@@ -45,15 +45,7 @@ pub(super) fn waits<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Wait> {
 
 /// The waiting step that a path names, with or without its attempt.
 pub(super) fn find<'a>(waits: &'a [Wait], path: &str) -> Option<&'a Wait> {
-    waits.iter().find(|wait| wait.path == path || bare(&wait.path) == path)
-}
-
-/// A path without its own attempt.
-fn bare(path: &str) -> &str {
-    match path.rsplit_once('#') {
-        Some((step, attempt)) if attempt.bytes().all(|digit| digit.is_ascii_digit()) => step,
-        _ => path,
-    }
+    waits.iter().find(|wait| wait.path == path || step_of(&wait.path) == path)
 }
 
 /// What [`Request::to_value`] was made of.
@@ -62,6 +54,7 @@ fn request(data: &Value) -> Request {
     let kind = match text("kind") {
         "signal" => RequestKind::Signal,
         "approval" => RequestKind::Approval,
+        "model" => RequestKind::Model,
         _ => RequestKind::Answer,
     };
     let wanted = data.get("schema").map_or(Type::Json, |schema| Type::from_json_schema(&schema.into()));
@@ -69,6 +62,8 @@ fn request(data: &Value) -> Request {
         kind,
         text: text(if kind == RequestKind::Signal { "name" } else { "question" }).into(),
         details: data.get("details").cloned().unwrap_or(Value::Null),
+        // The schema holds all that the form does.
+        form: data.get("schema").map_or(Value::Null, |schema| schema.get("properties").unwrap_or(schema).clone()),
         wanted,
     }
 }

@@ -31,8 +31,9 @@ const PROVIDER: Keys = Keys::new(
     &[
         Key::new(
             "protocol",
-            Shape::Pattern("^(anthropic|openai)$"),
-            "What it speaks, \"anthropic\" or \"openai\"; not needed where it is named so.",
+            Shape::Pattern("^(anthropic|openai|client)$"),
+            "What it speaks, \"anthropic\" or \"openai\", or \"client\": the model of the MCP client that calls the flow; \
+             not needed where it is named so.",
         ),
         api::API_KEY,
         Key::new("bearer", Shape::Secret, "The secret that is sent as `Authorization: Bearer …` instead."),
@@ -94,18 +95,32 @@ fn read(reader: &mut Reader, entries: &[Entry<'_>]) -> Option<Config> {
     Some(config)
 }
 
-fn read_provider(reader: &mut Reader, provider: &Entry<'_>) -> Option<Provider> {
+/// Who runs models.
+enum By {
+    Service(Provider),
+    /// Whoever runs the flow lends its own.
+    Client,
+}
+
+fn read_provider(reader: &mut Reader, provider: &Entry<'_>) -> Option<By> {
     let entries = reader.whole(provider, &PROVIDER)?;
-    let protocol = match entries.iter().find(|entry| entry.name == "protocol") {
-        Some(entry) => reader.read(entry, "`\"anthropic\"` or `\"openai\"`", protocol)?,
-        None => match protocol(provider.name) {
-            Some(protocol) => protocol,
+    let known = match entries.iter().find(|entry| entry.name == "protocol") {
+        Some(entry) => reader.read(entry, "`\"anthropic\"`, `\"openai\"` or `\"client\"`", known)?,
+        None => match known(provider.name) {
+            Some(known) => known,
             None => {
-                let help = "write `protocol = \"anthropic\"` or `protocol = \"openai\"`";
+                let help = "write `protocol = \"anthropic\"`, `protocol = \"openai\"` or `protocol = \"client\"`";
                 reader.wrong(provider, &format!("nothing says what `{}` speaks", provider.name), help);
                 return None;
             }
         },
+    };
+    let Spoken::Api(protocol) = known else {
+        if let Some(idle) = entries.iter().find(|entry| entry.name != "protocol") {
+            let help = "the client asks its own model: leave it out";
+            reader.wrong(idle, &format!("`{}` says nothing to a client", idle.name), help);
+        }
+        return Some(By::Client);
     };
     let mut read = match protocol {
         Protocol::Anthropic => Provider::anthropic(""),
@@ -122,18 +137,25 @@ fn read_provider(reader: &mut Reader, provider: &Entry<'_>) -> Option<Provider> 
             (_, Protocol::OpenAi) => api::take(&mut read.api, reader, entry, ApiKey::Bearer),
         }
     }
-    Some(read)
+    Some(By::Service(read))
 }
 
-fn protocol(name: &str) -> Option<Protocol> {
+/// What a provider speaks.
+enum Spoken {
+    Api(Protocol),
+    Client,
+}
+
+fn known(name: &str) -> Option<Spoken> {
     match name {
-        "anthropic" => Some(Protocol::Anthropic),
-        "openai" => Some(Protocol::OpenAi),
+        "anthropic" => Some(Spoken::Api(Protocol::Anthropic)),
+        "openai" => Some(Spoken::Api(Protocol::OpenAi)),
+        "client" => Some(Spoken::Client),
         _ => None,
     }
 }
 
-fn read_model(reader: &mut Reader, model: &Entry<'_>, providers: &IndexMap<String, Provider>) -> Option<Model> {
+fn read_model(reader: &mut Reader, model: &Entry<'_>, providers: &IndexMap<String, By>) -> Option<Model> {
     let entries = reader.whole(model, &MODEL)?;
     let find = |name: &str| entries.iter().find(|entry| entry.name == name);
     let by = find("provider")?;
@@ -143,7 +165,11 @@ fn read_model(reader: &mut Reader, model: &Entry<'_>, providers: &IndexMap<Strin
         reader.wrong_value(by, &format!("there is no provider `{name}`"), &choice(name, &known));
         return None;
     };
-    let mut read = Model::new(provider.clone(), reader.text(find("model")?)?);
+    let provider = match provider {
+        By::Service(provider) => Some(provider.clone()),
+        By::Client => None,
+    };
+    let mut read = Model::new(provider, reader.text(find("model")?)?);
     for entry in &entries {
         match entry.name {
             "price" => set(&mut read.price, read_price(reader, entry)),
@@ -181,7 +207,7 @@ struct Settings(Config);
 
 impl Provide for Settings {
     fn secrets(&self) -> Vec<(&str, &Url)> {
-        let apis = self.0.models.values().map(|model| &model.provider.api);
+        let apis = self.0.models.values().filter_map(|model| Some(&model.provider.as_ref()?.api));
         apis.flat_map(|api| api.secrets().map(move |secret| (secret, &api.base_url))).collect()
     }
 

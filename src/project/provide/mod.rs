@@ -19,7 +19,7 @@ use crate::project::lock::Lock;
 use crate::project::policy::{self, Policy};
 use crate::project::reader::{Entry, Reader, list};
 use crate::project::remotes::Remotes;
-use crate::run::{Clock, Tool};
+use crate::run::{Clock, Secrets, Tool};
 use crate::tools::http::{AllowPrivate, Allowed, HttpClient, HttpConfig};
 use crate::tools::listed::Remote;
 use crate::tools::{Governed, standard};
@@ -45,6 +45,12 @@ pub trait Provide: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The secrets that it sends where the service says, each with the service's address: those that name no hosts
+    /// themselves are bound to it, the others to theirs.
+    fn secrets_elsewhere(&self) -> Vec<(&str, &Url)> {
+        Vec::new()
+    }
+
     /// Its tools. Opens and reaches nothing: programs are checked against these, too.
     fn tools(&self, namespace: &str, world: &World) -> Vec<Arc<dyn Tool>> {
         let _ = (namespace, world);
@@ -67,6 +73,8 @@ pub struct World {
     pub http: HttpConfig,
     /// The engine's clock.
     pub clock: Arc<dyn Clock>,
+    /// What the project's secrets stand for.
+    pub secrets: Arc<dyn Secrets>,
     /// What `flow.lock` holds.
     pub(super) lock: Arc<Lock>,
     pub(super) remotes: Arc<Remotes>,

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -56,7 +57,7 @@ pub(super) fn tool<'m>(
         }
         let timeout = time_left(machine, job, began);
         let until = timeout.filter(|_| machine.durable.is_some()).and_then(|timeout| later(machine.now(), timeout));
-        let report = Progress { machine, path: &job.path, until, usage: Mutex::default() };
+        let report = Progress { machine, path: &job.path, until, asked: AtomicU32::new(0), usage: Mutex::default() };
         let _busy = machine.rests.busy();
         let sleeps = machine.signature(job.action).is_some_and(|tool| tool.name == "time.sleep");
         let _rest = sleeps.then(|| machine.rests.rest(Some(clock::wakes(&args, began))));
@@ -319,6 +320,8 @@ pub(super) struct Progress<'a> {
     pub(super) path: &'a Text,
     /// When the time of a step that waits is up.
     pub(super) until: Option<Timestamp>,
+    /// How many questions the call has asked at the desk.
+    pub(super) asked: AtomicU32,
     usage: Mutex<Usage>,
 }
 

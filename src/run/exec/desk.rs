@@ -1,6 +1,7 @@
 //! Steps that wait for what comes from outside.
 
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use futures::future::BoxFuture;
@@ -15,10 +16,16 @@ use crate::value::{ErrorKind, Misfit, Value};
 
 impl Desk for Progress<'_> {
     fn wait(&self, request: Request) -> BoxFuture<'_, Result<Value, ToolError>> {
-        let (machine, path) = (self.machine, self.path);
+        let machine = self.machine;
+        // The questions of one call are told apart: the answer to one is none to the next.
+        let path = match self.asked.fetch_add(1, Ordering::Relaxed) {
+            0 => self.path.clone(),
+            before => Text::from(format!("{}?{}", self.path, before + 1)),
+        };
         Box::pin(async move {
+            let path = &path;
             // It may have come in an earlier life, which did not get to use it.
-            let earlier = machine.replay.as_ref().and_then(|replay| replay.received(path));
+            let earlier = machine.replay.as_ref().and_then(|replay| replay.received(path, &request.to_value()));
             if let Some(EventKind::RunReceived { value, declined, .. }) = earlier {
                 return fitting(&request, declined.clone().map_or_else(|| Ok(value.clone()), Err));
             }
@@ -53,5 +60,5 @@ fn fitting(request: &Request, received: Result<Value, Text>) -> Result<Value, To
         let message = format!("{what} `{}` does not fit: {misfit}", request.text);
         ToolError::new(ErrorKind::Invalid, message).details(misfit.details())
     };
-    value.conform(&request.wanted).map_err(of)
+    request.fit(value).map_err(of)
 }

@@ -26,7 +26,7 @@ use crate::run::replay::known::Known;
 pub(crate) use crate::run::replay::turns::Next;
 use crate::run::replay::turns::{LAST, OVERDUE, Turns};
 use crate::types::Text;
-use crate::value::ErrorKind;
+use crate::value::{ErrorKind, Value};
 
 /// What an earlier life of a run recorded, and how far this one has met it again.
 pub(crate) struct Replay {
@@ -230,9 +230,15 @@ impl Replay {
         known?.stopped.as_ref().map(|event| event.number)
     }
 
-    /// What the step waited for, where it has come.
-    pub(crate) fn received(&self, path: &str) -> Option<&EventKind> {
-        self.known.get(path)?.received.as_ref().map(|event| &event.kind)
+    /// What the step waited for by this request, where it has come.
+    pub(crate) fn received(&self, path: &str, wanted: &Value) -> Option<&EventKind> {
+        let known = self.known.get(path)?;
+        // What came at once was never waited for. A server that asks something else this time wants another answer.
+        let asked = known.waiting.as_ref().is_none_or(|event| {
+            matches!(&event.kind, EventKind::RunWaiting { request, .. }
+                if request.is_null() || request.to_json_text() == wanted.to_json_text())
+        });
+        known.received.as_ref().filter(|_| asked).map(|event| &event.kind)
     }
 
     /// The number at which it was settled what a step gave.

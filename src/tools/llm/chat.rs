@@ -10,7 +10,7 @@ use crate::run::{Report, ToolContext, ToolError, Usage};
 use crate::tools::api::{Api, Events, Streamed};
 use crate::tools::http::HttpClient;
 use crate::tools::llm::prompts::Prompt;
-use crate::tools::llm::{Model, Protocol, anthropic, openai};
+use crate::tools::llm::{Model, Protocol, anthropic, client, openai};
 use crate::value::{ErrorKind, Value};
 
 /// How often what was written is shown: a few times a second is live enough, and a run's events are counted.
@@ -20,6 +20,13 @@ const SHOW_EVERY: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Chat {
     pub(super) model: Model,
+    /// The service that runs it; none where whoever runs the flow lends it.
+    service: Option<Service>,
+}
+
+#[derive(Debug)]
+struct Service {
+    protocol: Protocol,
     api: Api,
 }
 
@@ -46,11 +53,12 @@ pub(super) enum Heard {
 }
 
 impl Chat {
-    pub(super) fn new(model: Model, client: &Arc<HttpClient>) -> Self {
-        let host = model.provider.api.base_url.host_str().unwrap_or_default();
-        let name = format!("`{host}`");
-        let api = Api::new(name, client, model.provider.api.clone());
-        Self { model, api }
+    pub(super) fn new(model: Model, client: Option<&Arc<HttpClient>>) -> Self {
+        let service = model.provider.as_ref().zip(client).map(|(provider, client)| {
+            let host = provider.api.base_url.host_str().unwrap_or_default();
+            Service { protocol: provider.protocol, api: Api::new(format!("`{host}`"), client, provider.api.clone()) }
+        });
+        Self { model, service }
     }
 
     /// The answer's text; of one that must be JSON, the JSON's. What was spent is reported however it ends.
@@ -60,79 +68,16 @@ impl Chat {
     /// the `reason` and the `text` so far in the details.
     pub(super) async fn ask(&self, prompt: &Prompt, context: ToolContext<'_>) -> Result<String, ToolError> {
         let mut answer = Answer::default();
-        let asked = self.answer(prompt, &mut answer, context).await;
+        let asked = match &self.service {
+            Some(service) => service.answer(&self.model, prompt, &mut answer, context).await,
+            None => client::ask(&self.model, prompt, &mut answer, context).await,
+        };
         let price = self.model.price;
         let usd = (answer.input_tokens as f64 * price.input + answer.output_tokens as f64 * price.output) / 1e6;
         let (input_tokens, output_tokens) = (answer.input_tokens, answer.output_tokens);
         context.report.usage(Usage { input_tokens, output_tokens, usd });
         asked?;
         self.conclude(answer)
-    }
-
-    async fn answer(&self, prompt: &Prompt, answer: &mut Answer, context: ToolContext<'_>) -> Result<(), ToolError> {
-        // JSON that is half there is nothing to show.
-        let stream = self.model.stream && prompt.schema.is_none();
-        let (path, body) = match self.model.provider.protocol {
-            Protocol::Anthropic => (&["v1", "messages"][..], anthropic::request(&self.model, prompt, stream)),
-            Protocol::OpenAi => (&["chat", "completions"][..], openai::request(&self.model, prompt, stream)),
-        };
-        if !stream {
-            return match self.model.provider.protocol {
-                Protocol::Anthropic => {
-                    self.api.post::<anthropic::Message>(path, &body, context).await?.into_answer(answer);
-                    Ok(())
-                }
-                Protocol::OpenAi => {
-                    self.api.post::<openai::Completion>(path, &body, context).await?.into_answer(answer);
-                    Ok(())
-                }
-            };
-        }
-        match self.api.stream(path, &body, context).await? {
-            Streamed::Whole(json) => self.whole(json, answer),
-            Streamed::Events(mut events) => {
-                let mut shown = Shown::new(context.report);
-                let listened = self.listen(&mut events, answer, &mut shown).await;
-                shown.rest(&answer.text);
-                listened
-            }
-        }
-    }
-
-    /// Takes in a stream until its end.
-    async fn listen(&self, events: &mut Events, answer: &mut Answer, shown: &mut Shown<'_>) -> Result<(), ToolError> {
-        while let Some(data) = events.next().await? {
-            let heard = match self.model.provider.protocol {
-                Protocol::Anthropic => anthropic::hear(&data, answer),
-                Protocol::OpenAi => openai::hear(&data, answer),
-            };
-            match heard {
-                Ok(Heard::More) => shown.show(&answer.text),
-                Ok(Heard::End) => return Ok(()),
-                Ok(Heard::Failed(error)) => return Err(error),
-                Err(why) => {
-                    return Err(self.api.error(ErrorKind::Invalid, format!("sent an event of another form: {why}")));
-                }
-            }
-        }
-        // Some services close the stream without a last word.
-        if answer.stop.is_some() {
-            return Ok(());
-        }
-        let bytes = answer.text.len();
-        Err(self.api.error(ErrorKind::Network, format!("broke the answer off after {bytes} bytes")))
-    }
-
-    fn whole(&self, json: serde_json::Value, answer: &mut Answer) -> Result<(), ToolError> {
-        let read = match self.model.provider.protocol {
-            Protocol::Anthropic => {
-                serde_json::from_value::<anthropic::Message>(json).map(|message| message.into_answer(answer))
-            }
-            Protocol::OpenAi => {
-                serde_json::from_value::<openai::Completion>(json).map(|completion| completion.into_answer(answer))
-            }
-        };
-        read.map_err(|why| self.api.error(ErrorKind::Invalid, format!("answered with JSON of another form: {why}")))
     }
 
     /// Only what is an answer is one.
@@ -163,6 +108,80 @@ impl Chat {
         // A model that said nothing once may say something the next time.
         error.retryable = reason == "empty";
         Err(error)
+    }
+}
+
+impl Service {
+    async fn answer(
+        &self,
+        model: &Model,
+        prompt: &Prompt,
+        answer: &mut Answer,
+        context: ToolContext<'_>,
+    ) -> Result<(), ToolError> {
+        // JSON that is half there is nothing to show.
+        let stream = model.stream && prompt.schema.is_none();
+        let (path, body) = match self.protocol {
+            Protocol::Anthropic => (&["v1", "messages"][..], anthropic::request(model, prompt, stream)),
+            Protocol::OpenAi => (&["chat", "completions"][..], openai::request(model, prompt, stream)),
+        };
+        if !stream {
+            return match self.protocol {
+                Protocol::Anthropic => {
+                    self.api.post::<anthropic::Message>(path, &body, context).await?.into_answer(answer);
+                    Ok(())
+                }
+                Protocol::OpenAi => {
+                    self.api.post::<openai::Completion>(path, &body, context).await?.into_answer(answer);
+                    Ok(())
+                }
+            };
+        }
+        match self.api.stream(path, &body, context).await? {
+            Streamed::Whole(json) => self.whole(json, answer),
+            Streamed::Events(mut events) => {
+                let mut shown = Shown::new(context.report);
+                let listened = self.listen(&mut events, answer, &mut shown).await;
+                shown.rest(&answer.text);
+                listened
+            }
+        }
+    }
+
+    /// Takes in a stream until its end.
+    async fn listen(&self, events: &mut Events, answer: &mut Answer, shown: &mut Shown<'_>) -> Result<(), ToolError> {
+        while let Some(data) = events.next().await? {
+            let heard = match self.protocol {
+                Protocol::Anthropic => anthropic::hear(&data, answer),
+                Protocol::OpenAi => openai::hear(&data, answer),
+            };
+            match heard {
+                Ok(Heard::More) => shown.show(&answer.text),
+                Ok(Heard::End) => return Ok(()),
+                Ok(Heard::Failed(error)) => return Err(error),
+                Err(why) => {
+                    return Err(self.api.error(ErrorKind::Invalid, format!("sent an event of another form: {why}")));
+                }
+            }
+        }
+        // Some services close the stream without a last word.
+        if answer.stop.is_some() {
+            return Ok(());
+        }
+        let bytes = answer.text.len();
+        Err(self.api.error(ErrorKind::Network, format!("broke the answer off after {bytes} bytes")))
+    }
+
+    fn whole(&self, json: serde_json::Value, answer: &mut Answer) -> Result<(), ToolError> {
+        let read = match self.protocol {
+            Protocol::Anthropic => {
+                serde_json::from_value::<anthropic::Message>(json).map(|message| message.into_answer(answer))
+            }
+            Protocol::OpenAi => {
+                serde_json::from_value::<openai::Completion>(json).map(|completion| completion.into_answer(answer))
+            }
+        };
+        read.map_err(|why| self.api.error(ErrorKind::Invalid, format!("answered with JSON of another form: {why}")))
     }
 }
 

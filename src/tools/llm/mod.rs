@@ -1,7 +1,9 @@
-//! `llm`: language models behind Anthropic's Messages API or any that speaks OpenAI's chat completions.
+//! `llm`: language models behind Anthropic's Messages API or any that speaks OpenAI's chat completions, or lent by whoever
+//! runs the flow.
 
 mod anthropic;
 mod chat;
+mod client;
 mod extract;
 mod openai;
 mod prompts;
@@ -36,9 +38,9 @@ pub struct Config {
 /// A model, and who runs it.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// Who runs it.
-    pub provider: Provider,
-    /// What its provider calls it.
+    /// Who runs it; none where it is asked of whoever runs the flow, an MCP client for one.
+    pub provider: Option<Provider>,
+    /// What its provider calls it; a wish, where whoever runs the flow chooses.
     pub name: String,
     /// What it costs.
     pub price: Price,
@@ -90,10 +92,10 @@ pub enum JsonMode {
 }
 
 impl Model {
-    /// A model of a provider: free, streamed, with answers of up to 4,096 tokens.
-    pub fn new(provider: Provider, name: impl Into<String>) -> Self {
+    /// A model of a provider, or of whoever runs the flow: free, streamed, with answers of up to 4,096 tokens.
+    pub fn new(provider: impl Into<Option<Provider>>, name: impl Into<String>) -> Self {
         Self {
-            provider,
+            provider: provider.into(),
             name: name.into(),
             price: Price::default(),
             max_tokens: 4096,
@@ -133,8 +135,8 @@ fn address(text: &'static str) -> Url {
 /// `llm.complete`, `llm.summarize` and `llm.extract`; `client` gives the client that reaches a provider's address.
 pub fn tools(config: Config, client: impl Fn(&Url) -> Arc<HttpClient>) -> Vec<Arc<dyn Tool>> {
     let chat = |(alias, model): (String, Model)| {
-        let client = client(&model.provider.api.base_url);
-        (alias, Chat::new(model, &client))
+        let client = model.provider.as_ref().map(|provider| client(&provider.api.base_url));
+        (alias, Chat::new(model, client.as_ref()))
     };
     let models = Arc::new(Models { default: config.default, chats: config.models.into_iter().map(chat).collect() });
     let all =

@@ -1,12 +1,13 @@
 //! A connection to a server: one process or session, from `initialize` to its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use rmcp::handler::client::ClientHandler;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, CallToolResult, CancelledNotificationParam, ClientCapabilities,
-    ClientConfig, ClientRequest, Implementation, PaginatedRequestParams, ProtocolVersion, RequestId, ServerResult,
-    Tool,
+    CallToolRequest, CallToolRequestParams, CallToolResult, CancelledNotificationParam, ClientRequest,
+    PaginatedRequestParams, ProtocolVersion, RequestId, ServerResult, Tool,
 };
 use rmcp::service::{ClientInitializeError, Peer, PeerRequestOptions, RunningService, ServiceError};
 use rmcp::transport::Transport;
@@ -14,8 +15,10 @@ use rmcp::{RoleClient, ServiceExt};
 use serde_json::{Map, Value as Json};
 use tokio::sync::Mutex;
 
-use crate::run::{Report, SecretUse, Secrets, ToolError};
+use crate::run::{SecretUse, Secrets, ToolContext, ToolError};
 use crate::tools::http::HttpClient;
+use crate::tools::mcp::asked::{Question, Us};
+use crate::tools::mcp::auth::Auth;
 use crate::tools::mcp::settings::{McpSettings, Reach};
 use crate::tools::mcp::stdio::Stdio;
 use crate::tools::mcp::tap::{Listeners, Tap};
@@ -34,6 +37,7 @@ pub(super) struct Connection {
     peer: Peer<RoleClient>,
     listeners: Listeners,
     callers: Callers,
+    us: Us,
     /// What ends with the connection.
     running: Mutex<Option<Running>>,
 }
@@ -41,18 +45,6 @@ pub(super) struct Connection {
 struct Running {
     service: RunningService<RoleClient, Us>,
     process: Option<Process>,
-}
-
-/// What a server is told of us.
-#[derive(Debug)]
-struct Us;
-
-impl ClientHandler for Us {
-    fn get_info(&self) -> ClientConfig {
-        // No capabilities: nobody is there to answer questions, and servers offer tools that ask to those who have them.
-        ClientConfig::new(ClientCapabilities::default(), Implementation::new("flowc", env!("CARGO_PKG_VERSION")))
-            .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
-    }
 }
 
 impl Connection {
@@ -64,6 +56,7 @@ impl Connection {
     pub(super) async fn open(
         settings: &McpSettings,
         client: &HttpClient,
+        auth: Option<&Arc<Auth>>,
         secrets: &dyn Secrets,
     ) -> Result<Self, ToolError> {
         let name = &settings.name;
@@ -79,8 +72,11 @@ impl Connection {
                 let (mut process, input, output) =
                     started.map_err(|error| down(name, &format!("`{program}` cannot be started: {error}")))?;
                 let transport = Stdio::new(name, input, output, settings.max_message);
-                match Self::initialize(name, transport).await {
-                    Ok((service, listeners)) => Ok(Self::running(name, service, listeners, Some((process, callers)))),
+                let us = Us::default();
+                match Self::initialize(name, transport, us.clone()).await {
+                    Ok((service, listeners)) => {
+                        Ok(Self::running(name, service, listeners, us, Some((process, callers))))
+                    }
                     Err(error) => {
                         // What it said may still be on its way.
                         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -90,13 +86,14 @@ impl Connection {
                     }
                 }
             }
-            Reach::Http { url, bearer, headers } => {
-                let transport =
-                    http::transport(client, url, bearer.as_deref(), headers, settings.max_message, secrets)?;
-                let (service, listeners) = Self::initialize(name, transport)
+            Reach::Http { url, bearer, headers, .. } => {
+                let config = http::config(url, bearer.as_deref(), headers, settings.max_message, secrets)?;
+                let transport = http::transport(client, url, auth.cloned(), config)?;
+                let us = Us::default();
+                let (service, listeners) = Self::initialize(name, transport, us.clone())
                     .await
                     .map_err(|error| error.unwrap_or_else(|why| down(name, &why)))?;
-                Ok(Self::running(name, service, listeners, None))
+                Ok(Self::running(name, service, listeners, us, None))
             }
         }
     }
@@ -105,10 +102,11 @@ impl Connection {
     async fn initialize<T: Transport<RoleClient> + 'static>(
         name: &str,
         transport: T,
+        us: Us,
     ) -> Result<(RunningService<RoleClient, Us>, Listeners), Result<ToolError, String>> {
         let listeners = Listeners::default();
         let transport = Tap { transport, listeners: listeners.clone() };
-        let starting = Us.serve(transport);
+        let starting = us.serve(transport);
         let service = match tokio::time::timeout(START, starting).await {
             Ok(Ok(service)) => service,
             Ok(Err(error)) => return Err(uninitialized(name, &error)),
@@ -133,12 +131,13 @@ impl Connection {
         name: &str,
         service: RunningService<RoleClient, Us>,
         listeners: Listeners,
+        us: Us,
         process: Option<(Process, Callers)>,
     ) -> Self {
         let peer = service.peer().clone();
         let (process, callers) = process.unzip();
         let running = Mutex::new(Some(Running { service, process }));
-        Self { name: name.to_owned(), peer, listeners, callers: callers.unwrap_or_default(), running }
+        Self { name: name.to_owned(), peer, listeners, callers: callers.unwrap_or_default(), us, running }
     }
 
     /// Whether it can take another call.
@@ -165,14 +164,18 @@ impl Connection {
         Err(ToolError::new(ErrorKind::Tool, format!("`{}` lists its tools on more than {PAGES} pages", self.name)))
     }
 
-    /// Calls a tool. Its progress is reported while it works. Dropping the future cancels the call on the server.
+    /// Calls a tool. Its progress is reported while it works, and what the server asks meanwhile is put before the run's
+    /// person. Dropping the future cancels the call on the server.
     pub(super) async fn call(
         &self,
         tool: &str,
         arguments: Map<String, Json>,
-        report: &dyn Report,
+        context: ToolContext<'_>,
     ) -> Result<CallToolResult, ToolError> {
         let _caller = self.callers.enter();
+        let report = context.report;
+        let mut hearing = self.us.hear(context.run);
+        let mut questions = FuturesUnordered::new();
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
         let sent = self.peer.send_cancellable_request(request, PeerRequestOptions::no_options()).await;
@@ -186,6 +189,11 @@ impl Connection {
             tokio::select! {
                 biased;
                 Some(progress) = listener.next() => report.output(answer::progress(&progress)),
+                Some(Question { request, reply }) = hearing.next() => questions.push(async move {
+                    // The server may not wait for it any more.
+                    let _ = reply.send(context.desk.wait(request).await);
+                }),
+                Some(()) = questions.next() => {}
                 answer = &mut handle.rx => break answer,
             }
         };

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::sync::Arc;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -14,21 +15,35 @@ use url::Url;
 use crate::run::{Secrets, ToolError};
 use crate::tools::Setting;
 use crate::tools::http::{HttpClient, kind_of, not_sent, retry_after};
+use crate::tools::mcp::auth::{Auth, Authorized, said};
 use crate::tools::setting::{host, secret};
 use crate::value::ErrorKind;
 
 /// A transport to this endpoint; sessions, resumed streams and their repetition are rmcp's.
 ///
 /// # Errors
-/// `denied`: the address is refused, or a secret is missing.
+/// `denied`: the address is refused.
 pub(super) fn transport(
     client: &HttpClient,
+    url: &Url,
+    auth: Option<Arc<Auth>>,
+    config: StreamableHttpClientTransportConfig,
+) -> Result<StreamableHttpClientTransport<Authorized>, ToolError> {
+    let client = Authorized { inner: client.checked(url)?.clone(), auth };
+    Ok(StreamableHttpClientTransport::with_client(client, config))
+}
+
+/// What is sent with every request, and how much is read.
+///
+/// # Errors
+/// `denied`: a secret is missing, or not for this host.
+pub(super) fn config(
     url: &Url,
     bearer: Option<&str>,
     headers: &IndexMap<String, Setting>,
     max_message: usize,
     secrets: &dyn Secrets,
-) -> Result<StreamableHttpClientTransport<reqwest::Client>, ToolError> {
+) -> Result<StreamableHttpClientTransportConfig, ToolError> {
     let mut config = StreamableHttpClientTransportConfig::with_uri(url.as_str())
         .max_concurrent_requests(256)
         .max_sse_event_size(max_message)
@@ -43,7 +58,7 @@ pub(super) fn transport(
         })?;
         custom.insert(header, setting.header(secrets, url)?);
     }
-    Ok(StreamableHttpClientTransport::with_client(client.checked(url)?.clone(), config.custom_headers(custom)))
+    Ok(config.custom_headers(custom))
 }
 
 /// Why a request got no answer over HTTP, or over a pipe.
@@ -65,8 +80,14 @@ pub(super) fn unreachable(name: &str, error: &(dyn Error + 'static)) -> ToolErro
     .find_map(|error| error.downcast_ref::<StreamableHttpError<reqwest::Error>>());
     match found {
         None => ToolError::new(ErrorKind::Network, format!("`{name}` does not take what is sent to it: {error}")),
+        Some(failure) if said(failure).is_some() => {
+            said(failure).cloned().unwrap_or_else(|| ToolError::new(ErrorKind::Denied, "not authorized"))
+        }
         Some(StreamableHttpError::AuthRequired(_) | StreamableHttpError::InsufficientScope(_)) => {
-            let message = format!("`{name}` wants another authorization: name a secret as its `bearer` in `flow.toml`");
+            let message = format!(
+                "`{name}` wants another authorization: name a secret as its `bearer` in `flow.toml`, or write `auth = {{}}` \
+                 and run `flowc tools login {name}`"
+            );
             ToolError::new(ErrorKind::Denied, message).undelivered()
         }
         Some(StreamableHttpError::Client(error)) => match error.url() {

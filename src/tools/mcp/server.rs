@@ -9,13 +9,15 @@ use serde_json::{Map, Value as Json};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::run::{Report, Secrets, Tool, ToolError};
+use crate::run::{Secrets, Tool, ToolContext, ToolError};
 use crate::tools::http::HttpClient;
-use crate::tools::listed::{Listed, Remote};
+use crate::tools::listed::{Listed, Opener, Remote};
+use crate::tools::mcp::auth::Auth;
 use crate::tools::mcp::connection::Connection;
-use crate::tools::mcp::settings::McpSettings;
+use crate::tools::mcp::settings::{McpSettings, Reach};
 use crate::tools::mcp::tool::McpTool;
 use crate::types::{Annotations, Text};
+use crate::value::ErrorKind;
 
 /// How long to wait before a server that is gone is started again: doubled each time it is gone without having answered
 /// a call.
@@ -31,6 +33,7 @@ pub struct McpServer {
 struct Shared {
     settings: McpSettings,
     client: Arc<HttpClient>,
+    auth: Option<Arc<Auth>>,
     state: Mutex<State>,
 }
 
@@ -45,7 +48,13 @@ struct State {
 impl McpServer {
     /// The server of these settings; nothing is started or reached yet. What is reached over HTTP is by this client.
     pub fn new(settings: McpSettings, client: Arc<HttpClient>) -> Self {
-        Self { shared: Arc::new(Shared { settings, client, state: Mutex::default() }) }
+        let auth = match &settings.reach {
+            Reach::Http { url, auth: Some(auth), .. } => {
+                Some(Arc::new(Auth::new(&settings.name, url, auth, Arc::clone(&client))))
+            }
+            _ => None,
+        };
+        Self { shared: Arc::new(Shared { settings, client, auth, state: Mutex::default() }) }
     }
 
     /// What it is called in messages.
@@ -62,11 +71,10 @@ impl McpServer {
         &self,
         tool: &str,
         arguments: Map<String, Json>,
-        secrets: &dyn Secrets,
-        report: &dyn Report,
+        context: ToolContext<'_>,
     ) -> Result<CallToolResult, ToolError> {
-        let connection = self.connect(secrets).await?;
-        let answer = connection.call(tool, arguments, report).await;
+        let connection = self.connect(context.secrets).await?;
+        let answer = connection.call(tool, arguments, context).await;
         if connection.is_open() {
             self.shared.state.lock().await.gone = 0;
         }
@@ -75,7 +83,7 @@ impl McpServer {
 
     /// The connection there is, or a new one.
     async fn connect(&self, secrets: &dyn Secrets) -> Result<Arc<Connection>, ToolError> {
-        let Shared { settings, client, state } = &*self.shared;
+        let Shared { settings, client, auth, state } = &*self.shared;
         let mut state = state.lock().await;
         if let Some(connection) = &state.connection {
             if connection.is_open() {
@@ -92,7 +100,7 @@ impl McpServer {
                 tokio::time::sleep_until(last + wait).await;
             }
         }
-        let opened = Connection::open(settings, client, secrets).await.inspect_err(|_| state.fail())?;
+        let opened = Connection::open(settings, client, auth.as_ref(), secrets).await.inspect_err(|_| state.fail())?;
         let connection = Arc::new(opened);
         state.connection = Some(Arc::clone(&connection));
         Ok(connection)
@@ -111,6 +119,19 @@ impl Remote for McpServer {
         Box::pin(async move {
             let tools = self.connect(secrets).await?.list().await?;
             Ok(tools.into_iter().map(listed).collect())
+        })
+    }
+
+    fn login<'a>(&'a self, secrets: &'a dyn Secrets, opener: Opener) -> BoxFuture<'a, Result<usize, ToolError>> {
+        Box::pin(async move {
+            let Some(auth) = &self.shared.auth else {
+                let why = format!("nobody logs in to `{}`: `flow.toml` gives it no `auth`", self.name());
+                return Err(ToolError::new(ErrorKind::Denied, why).undelivered());
+            };
+            auth.log_in(Some(opener)).await;
+            let listed = self.list(secrets).await;
+            auth.log_in(None).await;
+            listed.map(|tools| tools.len())
         })
     }
 

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use url::Url;
 
 use crate::tools::Setting;
+use crate::tools::mcp::auth::AuthSettings;
 
 /// An MCP server: how it is reached, and what is taken from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,5 +39,7 @@ pub enum Reach {
         bearer: Option<String>,
         /// Headers of every request.
         headers: IndexMap<String, Setting>,
+        /// Who calls, where that is more than a token that is known.
+        auth: Option<AuthSettings>,
     },
 }

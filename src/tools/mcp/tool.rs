@@ -37,7 +37,7 @@ impl Tool for McpTool {
     fn call<'a>(&'a self, args: Value, context: ToolContext<'a>) -> BoxFuture<'a, Result<Value, ToolError>> {
         Box::pin(async move {
             let arguments = arguments(&args, &self.renamed);
-            let answer = self.server.call(&self.name, arguments, context.secrets, context.report).await?;
+            let answer = self.server.call(&self.name, arguments, context).await?;
             answer::value(&self.signature.name, answer, &self.signature.result, context).await
         })
     }

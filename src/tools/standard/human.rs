@@ -7,7 +7,8 @@ pub(super) fn human() -> Namespace {
     Namespace::of(
         "human",
         "People. The run waits (`run.waiting` says for what) until the program that started it hands in an answer, for \
-         as long as it takes unless the step has a `timeout`; `flowc run` asks the person at the terminal.",
+         as long as it takes unless the step has a `timeout`; `flowc run` asks the person at the terminal, `flowc mcp` the \
+         client's.",
         [ask(), approve()],
     )
 }
@@ -36,6 +37,13 @@ fn ask() -> Signature {
     .param("question", Type::String, "What to ask.")
     .param("into", Type::schema(Type::Var("T".into())), "The type of the answer: `string`, or a choice of texts.")
     .optional("details", Type::Json, None, "What a person needs to know to answer.")
+    .optional(
+        "form",
+        Type::Json,
+        None,
+        "What a form shows besides, in the words of JSON Schema: `title`, `description`, `default`, `oneOf` with titles; \
+         of a record for each field, by its name.",
+    )
     .annotated(Annotations::read_only())
 }
 

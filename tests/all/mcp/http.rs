@@ -70,7 +70,7 @@ async fn answer(request: Request, status: u16) -> Response<Body> {
 
 fn reach(url: Url, bearer: Option<&str>) -> Reach {
     let headers = [("X-Team".to_owned(), Setting::Plain("flow".to_owned()))].into_iter().collect();
-    Reach::Http { url, bearer: bearer.map(str::to_owned), headers }
+    Reach::Http { url, bearer: bearer.map(str::to_owned), headers, auth: None }
 }
 
 #[tokio::test]

@@ -1,9 +1,14 @@
 //! MCP servers: one that misbehaves in every way, and real ones that nobody here wrote.
 
+#[cfg(feature = "cli")]
+mod asks;
+mod auth;
 mod drift;
 mod http;
 pub(crate) mod misbehaving;
 mod misbehaviour;
+#[cfg(feature = "cli")]
+mod official;
 pub(crate) mod real;
 
 use std::path::PathBuf;

@@ -210,8 +210,9 @@ async fn requests_are_as_the_sdks_send_them() {
     let recorded: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let newer = |server: &Server| {
         let mut model = claude(server);
-        model.provider.api.key = Some(ApiKey::bearer("KEY"));
-        model.provider.api.headers.insert("anthropic-version".into(), Setting::Plain("2026-10-21".into()));
+        let api = &mut model.provider.as_mut().unwrap().api;
+        api.key = Some(ApiKey::bearer("KEY"));
+        api.headers.insert("anthropic-version".into(), Setting::Plain("2026-10-21".into()));
         model
     };
     let models: [(&str, &dyn Fn(&Server) -> Model); 3] =
@@ -318,7 +319,7 @@ async fn types_that_are_no_records_stand_in_one_and_services_without_schemas_are
 async fn models_have_names_and_parameters() {
     let server = Server::answering([Answer::json(&completion(&json!("ok"), "stop"))]).await;
     let mut old = gpt(&server);
-    old.provider.protocol = Protocol::OpenAi;
+    old.provider.as_mut().unwrap().protocol = Protocol::OpenAi;
     old.parameters = json!({ "max_tokens": 50, "temperature": 0.2 }).as_object().unwrap().clone();
     let models = [("fast".to_owned(), claude(&server)), ("old".to_owned(), old)].into_iter().collect();
     let tools = tools(Config { models, default: Some("old".to_owned()) }, |_| client());

@@ -67,8 +67,13 @@ async fn a_result_is_durable_before_anything_uses_it() {
 async fn what_a_step_waits_for_is_durable_while_it_waits() {
     let journal = Arc::new(Watched::default());
     let ask = tool_in_context("test.ask", "Asks.", |_: std::collections::BTreeMap<String, String>, context| {
-        let request =
-            Request { kind: RequestKind::Approval, text: "Sure?".into(), details: Value::Null, wanted: Type::Bool };
+        let request = Request {
+            kind: RequestKind::Approval,
+            text: "Sure?".into(),
+            details: Value::Null,
+            wanted: Type::Bool,
+            form: Value::Null,
+        };
         Box::pin(async move { context.desk.wait(request).await.map(|sure| serde_json::Value::from(&sure)) })
     });
     let engine = Engine::builder().tool(ask).journal(Arc::clone(&journal)).build().unwrap();

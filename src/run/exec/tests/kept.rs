@@ -17,7 +17,13 @@ use crate::value::{ErrorKind, Value};
 /// An engine on a store, with the scripted tools, and one that waits for the signal `go`, an int.
 fn on(store: MemoryJournal, world: &Arc<World>, program: &Program) -> Engine {
     let wait = tool_in_context("signal.wait", "", |_: Empty, context: ToolContext<'_>| {
-        let request = Request { kind: RequestKind::Signal, text: "go".into(), details: Value::Null, wanted: Type::Int };
+        let request = Request {
+            kind: RequestKind::Signal,
+            text: "go".into(),
+            details: Value::Null,
+            wanted: Type::Int,
+            form: Value::Null,
+        };
         Box::pin(async move { context.desk.wait(request).await.map(|value| serde_json::Value::from(&value)) })
     });
     let scripted = tools(program, world).into_iter().filter(|tool| tool.signature().namespace() == "test");

@@ -140,7 +140,7 @@ struct Empty {}
 /// A tool that waits.
 fn waits(name: &'static str, kind: RequestKind, text: &'static str) -> impl Tool + 'static {
     tool_in_context(name, "", move |_: Empty, context: ToolContext<'_>| {
-        let request = Request { kind, text: text.into(), details: Value::Null, wanted: Type::Int };
+        let request = Request { kind, text: text.into(), details: Value::Null, wanted: Type::Int, form: Value::Null };
         Box::pin(async move { context.desk.wait(request).await.map(|value| serde_json::Value::from(&value)) })
     })
 }

@@ -1,5 +1,9 @@
 //! Flows as the tools of an MCP server, as a client that nobody here wrote sees them.
 
+mod asking;
+mod offered;
+mod official;
+
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -183,51 +187,4 @@ async fn a_public_address_wants_a_token() {
     assert_eq!(ended.status.code(), Some(2));
     let said = String::from_utf8(ended.stderr).unwrap();
     assert!(said.contains("can be reached by others: give a token"), "{said}");
-}
-
-/// What the official suite asks of a server that it can ask of flows. Its other scenarios are about prompts, resources,
-/// logging, completion, sampling and elicitation, or about tools that answer with pictures and sound as base64: a server of
-/// flows has none of these.
-const SCENARIOS: [&str; 9] = [
-    "server-initialize",
-    "ping",
-    "tools-list",
-    "tools-call-simple-text",
-    "tools-call-error",
-    "tools-call-with-progress",
-    "server-sse-polling",
-    "server-sse-multiple-streams",
-    "dns-rebinding-protection",
-];
-
-#[tokio::test]
-#[ignore = "needs tests/servers/install"]
-async fn the_official_suite_finds_the_server_conforming() {
-    let folder = tempfile::tempdir().unwrap();
-    let flows = r#"
-        flow test_simple_text() -> string { return "This is a simple text response for testing." }
-        flow test_error_handling() -> int { fail "This tool intentionally returns an error for testing" }
-        flow test_tool_with_progress() -> string {
-            step "One" = time.sleep(50ms)
-            step "Two" = time.sleep(50ms)
-            return "done"
-        }
-    "#;
-    std::fs::write(folder.path().join("a.flow"), flows).unwrap();
-    let mut server = flowc(&folder).args(["--http", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
-    let line = lines.next_line().await.unwrap().unwrap();
-    let url = line.split_whitespace().last().unwrap().to_owned();
-    let suite = super::mcp::real::installed().join("node_modules/@modelcontextprotocol/conformance/dist/index.js");
-    for scenario in SCENARIOS {
-        let asked = Command::new("node")
-            .arg(&suite)
-            .args(["server", "--url", &url, "--scenario", scenario])
-            .current_dir(folder.path())
-            .output();
-        let output = tokio::time::timeout(Duration::from_secs(60), asked).await.expect("an answer in time").unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && said.contains(" 0 failed"), "{scenario}\n{said}");
-    }
-    server.kill().await.unwrap();
 }

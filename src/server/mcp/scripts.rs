@@ -3,12 +3,13 @@
 
 use serde_json::{Value as Json, json};
 
-use super::mcp::refused;
+use super::call::refused;
 use crate::compile::{analyze, compile};
 use crate::diagnostic;
 use crate::program::Program;
 use crate::run::{Engine, Run};
 use crate::source::{NoLoader, SourceFile};
+use crate::types::Type;
 use crate::value::Value;
 
 pub(super) const CHECK: &str = "flow_check";
@@ -62,8 +63,8 @@ pub(super) fn check(engine: &Engine, arguments: &Json) -> Result<Json, Json> {
     Ok(json!({ "ok": !analysis.has_errors(), "diagnostics": told.get("diagnostics") }))
 }
 
-/// Starts a flow of a script.
-pub(super) fn start(engine: &Engine, arguments: &Json) -> Result<Run, Json> {
+/// Starts a flow of a script; tells what it gives, too.
+pub(super) fn start(engine: &Engine, arguments: &Json) -> Result<(Run, Type), Json> {
     let program = compile(source(arguments)?, engine.catalog(), &NoLoader)
         .map_err(|wrong| diagnostic::json(&wrong.list, &wrong.sources))?;
     let flow = match arguments.get("flow").and_then(Json::as_str) {
@@ -71,7 +72,9 @@ pub(super) fn start(engine: &Engine, arguments: &Json) -> Result<Run, Json> {
         None => only(&program)?,
     };
     let input = arguments.get("input").cloned().unwrap_or_else(|| json!({}));
-    engine.start(&program.into(), &flow, Value::from(input)).map_err(|error| refused(&error))
+    let declared = program.flow(&flow).map_or(Type::Json, |flow| flow.result.clone());
+    let run = engine.start(&program.into(), &flow, Value::from(input)).map_err(|error| refused(&error))?;
+    Ok((run, declared))
 }
 
 fn source(arguments: &Json) -> Result<SourceFile, Json> {
