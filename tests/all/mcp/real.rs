@@ -257,6 +257,40 @@ async fn cloudinarys_own_server_lists_pictures() {
     server.close().await;
 }
 
+#[tokio::test]
+#[ignore = "needs tests/servers/install"]
+async fn puppeteer_takes_a_picture() {
+    let script = "@modelcontextprotocol/server-puppeteer/dist/index.js";
+    let chromium =
+        json!({ "headless": true, "executablePath": "/usr/bin/chromium", "args": ["--no-sandbox"] }).to_string();
+    let env = [("ALLOW_DANGEROUS", "true"), ("PUPPETEER_LAUNCH_OPTIONS", chromium.as_str())];
+    let server = server(stdio(node(script, &[]), &env));
+    assert_eq!(names(&server).await.len(), 7);
+    call(&server, "puppeteer_navigate", json!({ "url": page().await })).await.expect("a page");
+    let heading = json!({ "script": "document.querySelector('h1').textContent" });
+    let found = call(&server, "puppeteer_evaluate", heading).await.expect("its heading");
+    assert!(found.to_string().contains("Tide mills"), "{found}");
+    let shot = json!({ "name": "mills", "width": 400, "height": 300 });
+    let shot = call(&server, "puppeteer_screenshot", shot).await.expect("a picture");
+    assert_eq!(shot["images"][0]["mime_type"], "image/png", "{shot}");
+    server.close().await;
+}
+
+/// It speaks to the service and nothing else, so only its tools are looked at.
+#[tokio::test]
+#[ignore = "needs tests/servers/install"]
+async fn braves_own_server_has_types() {
+    let script = "@brave/brave-search-mcp-server/dist/index.js";
+    let server = server(stdio(node(script, &[]), &[("BRAVE_API_KEY", "k")]));
+    let listed = server.list(&NoSecrets).await.expect("a list");
+    assert_eq!(listed.len(), 8);
+    let search = listed.iter().find(|tool| tool.name == "brave_web_search").expect("a tool");
+    let (signature, _) = search.signature("search.brave_web_search");
+    assert_eq!(signature.find("query").map(|param| (&param.ty, param.required)), Some((&Type::String, true)));
+    assert!(signature.find("count").is_some_and(|param| !param.required && param.default.is_some()), "{signature:?}");
+    server.close().await;
+}
+
 /// A project whose `page` namespace is Playwright's, synced.
 async fn playwright(folder: &tempfile::TempDir) -> Project {
     let options = ["--headless", "--no-sandbox", "--executable-path", "/usr/bin/chromium", "--isolated"];

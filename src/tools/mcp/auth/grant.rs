@@ -187,10 +187,12 @@ impl Auth {
 /// How we say who we are where tokens are given out (RFC 8414: with `client_secret_basic`, where nothing is said).
 fn method(found: &Found, secret: bool) -> String {
     let takes = |method: &str| found.methods.iter().any(|known| known == method);
-    match secret {
-        false => NONE,
-        true if takes(POST) && !takes(BASIC) => POST,
-        true => BASIC,
-    }
-    .to_owned()
+    let method = if secret && takes(POST) && !takes(BASIC) {
+        POST
+    } else if secret {
+        BASIC
+    } else {
+        NONE
+    };
+    method.to_owned()
 }
