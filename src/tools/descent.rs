@@ -140,15 +140,17 @@ fn own() -> i32 {
     rustix::process::getpid().as_raw_nonzero().get()
 }
 
-/// Takes note of the end of what was adopted. What was started here is waited for by whoever did: it leads a group of
-/// this process's session.
+/// Takes note of the end of what was adopted. What was started here is waited for by whoever did: it is of this process's
+/// group, or leads one of its session.
 fn bury(seen: &[Seen]) {
     if !matches!(EARLIER.get(), Some(Some(_))) {
         return;
     }
     let own = own();
     let session = rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
-    let adopted = |seen: &&Seen| seen.parent == own && (seen.group != seen.pid || seen.session != session);
+    let group = rustix::process::getpgrp().as_raw_nonzero().get();
+    let is_ours = |seen: &Seen| seen.group == group || (seen.group == seen.pid && seen.session == session);
+    let adopted = |seen: &&Seen| seen.parent == own && !is_ours(seen);
     for dead in seen.iter().filter(|seen| seen.zombie).filter(adopted) {
         let _ = rustix::process::waitpid(Pid::from_raw(dead.pid), rustix::process::WaitOptions::NOHANG);
     }

@@ -17,7 +17,7 @@ use crate::tools::descent::{self, Descent};
 
 /// How long it may take to end by itself once its input has ended, and once it was interrupted: with all else that is done
 /// then, nothing of it is left after 5 s.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long its last words may take once it has ended.
 const LATE: Duration = Duration::from_millis(200);
 /// The variable by which its descendants are known, in whatever group they are.

@@ -1,9 +1,11 @@
 //! `time`, `random`, `log`: what every host has.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use crate::run::clock::wakes;
 use crate::run::{Clock, Tool, ToolContext, ToolError};
 use crate::tools::args::Args;
 use crate::tools::standard;
@@ -47,8 +49,10 @@ impl Tool for System {
             let args = Args(&args);
             match self.action {
                 Action::Sleep => {
-                    let how_long = args.duration("duration")?.unwrap_or_default();
-                    self.clock.sleep(how_long).await;
+                    args.duration("duration")?;
+                    // Some of it may have gone by in an earlier life of the run.
+                    let left = wakes(args.0, context.began).duration_since(self.clock.now());
+                    self.clock.sleep(Duration::try_from(left).unwrap_or_default()).await;
                     Ok(Value::Null)
                 }
                 Action::Now => Ok(Value::Datetime(self.clock.now())),

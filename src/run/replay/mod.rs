@@ -24,7 +24,7 @@ use rustc_hash::FxHashMap;
 use crate::run::event::{Event, EventKind, RunError};
 use crate::run::replay::known::Known;
 pub(crate) use crate::run::replay::turns::Next;
-use crate::run::replay::turns::{LAST, OVERDUE, Turns};
+use crate::run::replay::turns::{LAST, Turns};
 use crate::types::Text;
 use crate::value::{ErrorKind, Value};
 
@@ -306,8 +306,7 @@ impl Replay {
 
     /// Whether nothing that is recorded is left: it was met again, and no turn is to come but of what is overdue.
     pub(crate) fn is_over(&self) -> bool {
-        let turns = || self.lock().turns.first_key_value().is_none_or(|((number, _), _)| *number == OVERDUE);
-        self.unmet.load(Ordering::Relaxed) == 0 && turns()
+        self.unmet.load(Ordering::Relaxed) == 0 && self.lock().are_over()
     }
 
     /// Whether all that is recorded was met again.

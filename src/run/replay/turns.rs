@@ -15,12 +15,12 @@ use crate::types::Text;
 pub(super) const LAST: u64 = u64::MAX - 1;
 
 /// The turn of what is overdue.
-pub(super) const OVERDUE: u64 = u64::MAX;
+const OVERDUE: u64 = u64::MAX;
 
 /// What waits for its turn, or for the gate.
 #[derive(Default)]
 pub(super) struct Turns {
-    pub(super) turns: BTreeMap<(u64, u64), Turn>,
+    turns: BTreeMap<(u64, u64), Turn>,
     /// The number of the turn that came last.
     pub(super) now: u64,
     made: u64,
@@ -28,7 +28,7 @@ pub(super) struct Turns {
 }
 
 /// What comes in its turn.
-pub(super) enum Turn {
+enum Turn {
     /// A strand that goes on.
     Strand(Arc<AtomicBool>, Option<Waker>),
     /// A scope's cancellation; with a path, one that is yet to be recorded as that of a time that was up.
@@ -135,6 +135,11 @@ impl Replay {
 }
 
 impl Turns {
+    /// Whether no turn is to come but of what is overdue.
+    pub(super) fn are_over(&self) -> bool {
+        self.turns.first_key_value().is_none_or(|((number, _), _)| *number == OVERDUE)
+    }
+
     fn add(&mut self, number: u64, turn: Turn) -> (u64, u64) {
         self.made += 1;
         let key = (number, self.made);

@@ -194,6 +194,27 @@ fn a_run_goes_on_after_its_process_was_killed() {
 }
 
 #[test]
+fn a_sleep_is_over_when_it_would_have_been() {
+    let script = "flow naps() -> string {\n    step nap = time.sleep(5s)\n    return \"awake\"\n}\n";
+    let bench = Bench::with("naps.flow", script).file("flow.toml", "");
+    let mut running = bench.command(&["run", "naps.flow"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let begun = || bench.runs(&[]).first().is_some_and(|run| run["events"].as_u64() >= Some(2));
+    wait_for("the step has begun", begun);
+    running.kill().unwrap();
+    running.wait().unwrap();
+    std::thread::sleep(Duration::from_secs(5));
+    let run = bench.runs(&[]).remove(0);
+    assert_eq!(bench.flowc(&["runs", "resume", id(&run)]).exits(0).out, "\"awake\"\n");
+    let kept = bench.flowc(&["runs", "export", id(&run)]).exits(0).json();
+    let at = |event: &str| {
+        let event = kept["events"].as_array().unwrap().iter().find(|it| it["event"] == event).unwrap();
+        event["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap()
+    };
+    let slept = at("step.completed").duration_since(at("run.resumed"));
+    assert!(slept < jiff::SignedDuration::from_secs(2), "it slept {slept} more");
+}
+
+#[test]
 fn what_another_process_leaves_is_waited_for_and_taken_over() {
     let bench = project();
     let mut running = bench.begun(&["run", "f.flow", "marks", "--slow"], "completed  one");

@@ -130,7 +130,7 @@ impl Person {
             }
         };
         tokio::join!(cancelling, answering);
-        pending().await
+        pending::<()>().await;
     }
 }
 
