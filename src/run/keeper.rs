@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use futures::StreamExt;
 use rustc_hash::FxHashMap;
+use tokio::time::Instant;
 
 use crate::run::engine::{self, Engine};
 use crate::run::handle::{self, Run};
@@ -13,10 +15,16 @@ use crate::run::journal::{JournalError, Lease, Message, RunStore};
 use crate::types::Text;
 
 /// How often a keeper looks for messages, and says that it is alive.
-const BEAT: Duration = Duration::from_millis(250);
+pub(crate) const BEAT: Duration = Duration::from_millis(250);
+
+/// How long is waited at most before a run that could not be read is read again.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many runs a keeper takes up at a time.
 const BATCH: usize = 256;
+
+/// How many of them it reads at once.
+const AT_ONCE: usize = 16;
 
 /// The runs of an engine that are in memory, where it has a store.
 #[derive(Default)]
@@ -27,6 +35,16 @@ pub(crate) struct Keeping {
     runs: Mutex<FxHashMap<Text, Weak<handle::Shared>>>,
     /// Those that stopped because the store failed.
     left: Mutex<Vec<Text>>,
+    /// Those that are this process's, and could not be read yet.
+    unread: Mutex<Vec<Unread>>,
+}
+
+/// A run that nobody else can take up, since this process has it.
+struct Unread {
+    lease: Lease,
+    /// When it is read again, and how long after the last time that is.
+    at: Instant,
+    wait: Duration,
 }
 
 impl Keeping {
@@ -60,6 +78,18 @@ impl Keeping {
 
     pub(crate) fn left(&self, run: &Text) {
         lock(&self.left).push(run.clone());
+    }
+
+    pub(crate) fn unread(&self, lease: Lease, wait: Duration) {
+        lock(&self.unread).push(Unread { lease, at: Instant::now() + wait, wait });
+    }
+
+    /// Those that are to be read again now.
+    fn due(&self) -> Vec<Unread> {
+        let (mut unread, now) = (lock(&self.unread), Instant::now());
+        let (due, later) = std::mem::take(&mut *unread).into_iter().partition(|unread| unread.at <= now);
+        *unread = later;
+        due
     }
 }
 
@@ -116,10 +146,21 @@ impl Engine {
                 run.deliver(message);
             }
         }
+        for Unread { lease, wait, .. } in self.shared.keeping.due() {
+            self.take_up(lease, (wait * 2).min(PATIENCE)).await;
+        }
+        if self.shared.keeping.is_on() {
+            let leases = store.claim(BATCH, self.shared.clock.now()).await?;
+            // Those that were left are among them, or will be: the store knows that nobody has them.
+            lock(&self.shared.keeping.left).clear();
+            let all = futures::stream::iter(leases);
+            all.for_each_concurrent(AT_ONCE, |lease| self.take_up(lease, BEAT)).await;
+            return Ok(());
+        }
         let left = std::mem::take(&mut *lock(&self.shared.keeping.left));
         for (at, run) in left.iter().enumerate() {
             match store.take(run, self.shared.clock.now()).await {
-                Ok(lease) => self.take_up(lease).await,
+                Ok(lease) => self.take_up(lease, BEAT).await,
                 Err(JournalError::Broken(why)) => {
                     lock(&self.shared.keeping.left).extend(left.iter().skip(at).cloned());
                     return Err(JournalError::Broken(why));
@@ -127,17 +168,12 @@ impl Engine {
                 Err(_) => {}
             }
         }
-        if self.shared.keeping.is_on() {
-            for lease in store.claim(BATCH, self.shared.clock.now()).await? {
-                self.take_up(lease).await;
-            }
-        }
         Ok(())
     }
 
-    async fn take_up(&self, lease: Lease) {
+    async fn take_up(&self, lease: Lease, wait: Duration) {
         let run = lease.run.clone();
-        if let Err(why) = self.resume(lease).await {
+        if let Err(why) = self.resume_or_wait(lease, wait).await {
             tracing::error!(%run, %why, "a run cannot go on");
         }
     }

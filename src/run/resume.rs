@@ -1,10 +1,12 @@
 //! Runs that go on: after their process, or after a wait.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::run::engine::{Engine, StartError};
 use crate::run::handle::Run;
 use crate::run::journal::{JournalError, Kept, Lease, Rest, RunStore};
+use crate::run::keeper::BEAT;
 use crate::run::{RunError, RunStatus};
 use crate::types::Text;
 use crate::value::ErrorKind;
@@ -25,10 +27,25 @@ impl Engine {
     /// first; what was completed is not called again.
     ///
     /// # Errors
-    /// The run cannot be read, or its tools are not there: it is parked then.
+    /// The run cannot be read: it goes on by itself then, once it can. Or its tools are not there: it is parked.
     pub async fn resume(&self, lease: Lease) -> Result<Run, ResumeError> {
+        self.resume_or_wait(lease, BEAT).await
+    }
+
+    /// As [`Engine::resume`]: where the run cannot be read, it is read again after this time.
+    pub(crate) async fn resume_or_wait(&self, lease: Lease, wait: Duration) -> Result<Run, ResumeError> {
         let store = self.store()?;
-        let kept = store.load(&lease.run).await.map_err(ResumeError::Journal)?;
+        let kept = match store.load(&lease.run).await {
+            Ok(kept) => kept,
+            Err(why) => {
+                // It is this process's: nobody else would take it up.
+                if let (JournalError::Broken(_), Ok(runtime)) = (&why, tokio::runtime::Handle::try_current()) {
+                    self.shared.keeping.unread(lease, wait);
+                    self.look_after(&runtime);
+                }
+                return Err(ResumeError::Journal(why));
+            }
+        };
         let Kept { opening, events, messages, .. } = kept;
         let prepared = match self.prepare(&opening.program, &opening.flow, &opening.input) {
             Ok(prepared) => prepared,
@@ -130,7 +147,7 @@ impl Engine {
         program: &Arc<crate::program::Program>,
     ) -> Result<Result<(), RunError>, ResumeError> {
         let store = self.store()?;
-        let status = store.load(run).await.map_err(ResumeError::Journal)?.summary.status;
+        let status = store.summary(run).await.map_err(ResumeError::Journal)?.status;
         let lease = store.take(run, self.shared.clock.now()).await.map_err(ResumeError::Journal)?;
         let fits = self.rehearse(run, program).await?;
         if fits.is_ok() {

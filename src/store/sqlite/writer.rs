@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::oneshot;
@@ -14,7 +15,7 @@ use crate::store::head::{Changes, Head};
 use crate::store::owner::{Owner, Watch};
 use crate::store::queue::{Batch, Part, Queue};
 use crate::store::sqlite::tables::{ensure_program, insert_events, write_steps};
-use crate::store::sqlite::{Trouble, read, schema};
+use crate::store::sqlite::{SqliteOptions, Trouble, read, schema};
 use crate::store::text::{input, instant, json};
 use crate::types::Text;
 
@@ -69,31 +70,38 @@ impl<T: Send, F: FnOnce(&mut Writer, &Connection) -> Result<T, Trouble> + Send> 
 /// The writer's state, all of which can be read again from the database.
 pub(super) struct Writer {
     path: PathBuf,
+    /// How long other processes' writers are waited for.
+    patience: Duration,
     /// Closed by what fails, and opened again for the next batch.
     db: Option<Connection>,
     pub(super) me: Owner,
-    registered: bool,
+    /// When it was last said in the database who this is.
+    registered: Option<Instant>,
     pub(super) watch: Watch,
     /// The runs that are written to, with their keys.
     pub(super) heads: HashMap<Text, (i64, Head)>,
     /// The leases whose events were refused: nothing may follow what is missing.
     pub(super) halted: HashMap<Text, (u64, JournalError)>,
+    /// What the transaction that is under way makes this owner's, or parks.
+    pub(super) seized: Vec<Lease>,
     /// The last message that was given out.
     pub(super) read: Arc<AtomicU64>,
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, db: Connection, watch: Watch) -> rusqlite::Result<Self> {
+    pub(super) fn new(path: PathBuf, db: Connection, options: &SqliteOptions) -> rusqlite::Result<Self> {
         // What was said before comes with the runs that it was said to, when they are taken and loaded.
         let last: i64 = db.query_row("SELECT coalesce(max(number), 0) FROM workflow_messages", [], |row| row.get(0))?;
         Ok(Self {
             path,
+            patience: options.patience,
             db: Some(db),
             me: Owner::new(),
-            registered: false,
-            watch,
+            registered: None,
+            watch: Watch::new(options.lease),
             heads: HashMap::new(),
             halted: HashMap::new(),
+            seized: Vec::new(),
             read: Arc::new(AtomicU64::new(last as u64)),
         })
     }
@@ -104,7 +112,7 @@ impl Writer {
             self.write(batch);
         }
         // Its runs need not wait until it is known to be dead.
-        if let (true, Some(db)) = (self.registered, &self.db) {
+        if let (Some(_), Some(db)) = (self.registered, &self.db) {
             let _ = db.execute("DELETE FROM owners WHERE id = ?", [self.me.id]);
         }
     }
@@ -117,10 +125,14 @@ impl Writer {
                 // seem to succeed when it is tried again: <https://www.sqlite.org/wal.html>, `fsync` in postgres.
                 let why = schema::broken(&self.path, &why);
                 tracing::error!(%why, "the runs that were to be written stop, and go on from what is durable");
-                (self.db, self.registered) = (None, false);
+                (self.db, self.registered) = (None, None);
                 self.heads.clear();
                 for part in &batch.parts {
                     self.halted.insert(part.lease.run.clone(), (part.lease.epoch, why.clone()));
+                }
+                // It may have been done: nobody has these leases, and the runs can be taken or claimed again.
+                for Lease { run, epoch } in self.seized.drain(..) {
+                    self.halted.entry(run).or_insert_with(|| (epoch, why.clone()));
                 }
                 for command in batch.commands.drain(..) {
                     command.answer(Err(why.clone()));
@@ -143,9 +155,10 @@ impl Writer {
 
     /// One transaction; what came of each run's part.
     fn attempt(&mut self, batch: &mut Batch<Box<dyn Command>>) -> rusqlite::Result<Vec<Result<(), JournalError>>> {
+        self.seized.clear();
         let mut db = match self.db.take() {
             Some(db) => db,
-            None => schema::writer(&self.path)?,
+            None => schema::writer(&self.path, self.patience)?,
         };
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut outcomes = Vec::with_capacity(batch.parts.len());
@@ -164,18 +177,28 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// Says in the database who this is, before it takes up a run.
+    /// Says in the database who this is, before it takes up a run. When it was away, it says so again: it may have been taken
+    /// for dead.
     pub(super) fn register(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        if !self.registered {
+        if self.registered.is_none() || self.watch.was_away(self.registered) {
             let me = &self.me;
             db.prepare_cached(
                 "INSERT INTO owners (id, host, boot, pid, pid_started, beats) VALUES (?, ?, ?, ?, ?, 0)
                  ON CONFLICT DO NOTHING",
             )?
             .execute(params![me.id, me.host, me.boot, me.pid, me.pid_started])?;
-            self.registered = true;
+            self.registered();
         }
         Ok(())
+    }
+
+    /// It was said just now who this is. While the database is away, or the machine asleep, everyone is silent: who was away
+    /// itself takes nobody for dead.
+    pub(super) fn registered(&mut self) {
+        if self.watch.was_away(self.registered) {
+            self.watch.restart();
+        }
+        self.registered = Some(Instant::now());
     }
 
     /// Writes one run's part, where it is still this owner's.
