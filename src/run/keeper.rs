@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use futures::StreamExt;
 use rustc_hash::FxHashMap;
 
 use crate::run::engine::{self, Engine};
@@ -18,6 +19,9 @@ const BEAT: Duration = Duration::from_millis(250);
 /// How many runs a keeper takes up at a time.
 const BATCH: usize = 256;
 
+/// How many of them it reads at once.
+const AT_ONCE: usize = 16;
+
 /// The runs of an engine that are in memory, where it has a store.
 #[derive(Default)]
 pub(crate) struct Keeping {
@@ -25,8 +29,6 @@ pub(crate) struct Keeping {
     /// Whether there is a task that looks after the runs.
     looked_after: AtomicBool,
     runs: Mutex<FxHashMap<Text, Weak<handle::Shared>>>,
-    /// Those that stopped because the store failed.
-    left: Mutex<Vec<Text>>,
 }
 
 impl Keeping {
@@ -56,10 +58,6 @@ impl Keeping {
             runs.remove(run);
         }
         alone
-    }
-
-    pub(crate) fn left(&self, run: &Text) {
-        lock(&self.left).push(run.clone());
     }
 }
 
@@ -117,22 +115,9 @@ impl Engine {
                 run.deliver(message);
             }
         }
-        if !self.shared.keeping.is_on() {
-            return Ok(());
-        }
-        let left = std::mem::take(&mut *lock(&self.shared.keeping.left));
-        for (at, run) in left.iter().enumerate() {
-            match store.take(run, self.shared.clock.now()).await {
-                Ok(lease) => self.take_up(lease).await,
-                Err(JournalError::Broken(why)) => {
-                    lock(&self.shared.keeping.left).extend(left.iter().skip(at).cloned());
-                    return Err(JournalError::Broken(why));
-                }
-                Err(_) => {}
-            }
-        }
-        for lease in store.claim(BATCH, self.shared.clock.now()).await? {
-            self.take_up(lease).await;
+        if self.shared.keeping.is_on() {
+            let leases = futures::stream::iter(store.claim(BATCH, self.shared.clock.now()).await?);
+            leases.for_each_concurrent(AT_ONCE, |lease| self.take_up(lease)).await;
         }
         Ok(())
     }

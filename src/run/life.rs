@@ -169,9 +169,6 @@ impl Life {
     /// The journal does not keep the run any more.
     fn lost(&self, why: &JournalError) {
         tracing::error!(run = %self.run.id, %why, "a run stops where it stands");
-        if matches!(why, JournalError::Broken(_)) {
-            self.engine.keeping.left(&self.run.id);
-        }
         let message = format!("the journal failed: {why}; the run goes on from what it keeps when it is resumed");
         self.run.log.end(Some(RunError::new(ErrorKind::Interrupted, message)));
     }

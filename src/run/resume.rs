@@ -12,7 +12,7 @@ use crate::types::Text;
 use crate::value::ErrorKind;
 
 /// How long a run that could not be read is left alone.
-const UNREAD: SignedDuration = SignedDuration::from_mins(1);
+const UNREAD: SignedDuration = SignedDuration::from_secs(10);
 
 /// Why a run cannot go on.
 #[derive(Clone, Debug)]
@@ -143,7 +143,7 @@ impl Engine {
         program: &Arc<crate::program::Program>,
     ) -> Result<Result<(), RunError>, ResumeError> {
         let store = self.store()?;
-        let status = store.load(run).await.map_err(ResumeError::Journal)?.summary.status;
+        let status = store.summary(run).await.map_err(ResumeError::Journal)?.status;
         let lease = store.take(run, self.shared.clock.now()).await.map_err(ResumeError::Journal)?;
         let mut fits = self.rehearse(run, program).await;
         if let Ok(Ok(())) = fits

@@ -103,6 +103,14 @@ pub(super) fn list(filter: &Filter, page: &Page, after: Option<(Timestamp, i64)>
     sql.bind(" ORDER BY started_at DESC, id DESC LIMIT ", most)
 }
 
+/// How many runs have not ended: flow, status, how many.
+pub(super) fn standing() -> Sql {
+    let open: Vec<_> = RunStatus::ALL.into_iter().filter(|status| !status.ended()).collect();
+    Sql::new("SELECT r.workflow_name, r.status, count(*) FROM workflow_runs AS r WHERE true")
+        .filtered_to(&Filter::default(), &open)
+        .push(" GROUP BY r.workflow_name, r.status ORDER BY 1, 2")
+}
+
 /// The next runs that have ended and are to be forgotten: key, and how many events.
 pub(super) fn prunable(filter: &Filter, most: i64) -> Option<Sql> {
     let asked = |status: &RunStatus| filter.status.is_empty() || filter.status.contains(status);

@@ -65,6 +65,11 @@ impl Watch {
         Self { lease, seen: HashMap::new() }
     }
 
+    /// How long an owner may be silent.
+    pub(super) fn lease(&self) -> Duration {
+        self.lease
+    }
+
     /// Whether another owner is alive, which has beaten so often.
     pub(super) fn alive(&mut self, me: &Owner, other: &Owner, beats: i64) -> bool {
         if other.gone(me) {
@@ -76,6 +81,16 @@ impl Watch {
             *seen = (beats, now);
         }
         now.duration_since(seen.1) < self.lease
+    }
+
+    /// Whether this process was away itself, which was last there at this moment: it does not know what others did.
+    pub(super) fn was_away(&self, last: Option<Instant>) -> bool {
+        last.is_some_and(|last| last.elapsed() >= self.lease / 2)
+    }
+
+    /// Begins to count everyone's silence anew.
+    pub(super) fn restart(&mut self) {
+        self.seen.clear();
     }
 
     /// Forgets an owner.

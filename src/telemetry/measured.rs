@@ -1,6 +1,7 @@
 //! A store of runs whose commits and failures show in the figures.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -8,25 +9,31 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::program::Program;
-use crate::run::journal::{Filter, FlowStats, Kept, Lease, Message, Note, Opening, Page, Rest};
+use crate::run::journal::{Filter, FlowStats, Kept, Lease, Message, Note, Opening, Page, Rest, Standing};
 use crate::run::{Event, Journal, JournalError, RunStore, RunSummary};
 use crate::telemetry::Metrics;
 use crate::types::Text;
 
-/// A store, and the figures that it tells how long commits took, what failed, and which runs it gave up.
+/// How often the runs that have not ended are counted.
+const COUNTED: Duration = Duration::from_secs(15);
+
+/// A store, and the figures that it tells how long commits took, what failed, which runs it gave up, and
+/// how many runs stand how.
 pub struct Measured {
     store: Arc<dyn RunStore>,
     metrics: Arc<Metrics>,
+    /// When the runs were counted last.
+    counted: Mutex<Option<Instant>>,
 }
 
 impl Measured {
     /// The same store, measured.
     pub fn new(store: Arc<dyn RunStore>, metrics: Arc<Metrics>) -> Self {
-        Self { store, metrics }
+        Self { store, metrics, counted: Mutex::default() }
     }
 
     /// Counts what is wrong with the database; that a run is somebody else's is no error of it.
-    fn counted<'a, T: 'a>(
+    fn watched<'a, T: 'a>(
         &'a self,
         done: BoxFuture<'a, Result<T, JournalError>>,
     ) -> BoxFuture<'a, Result<T, JournalError>> {
@@ -36,6 +43,18 @@ impl Measured {
             }
         };
         done.map(move |done| done.inspect_err(count)).boxed()
+    }
+}
+
+impl Measured {
+    /// Whether it is time to count the runs again.
+    fn due(&self) -> bool {
+        let mut last = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|last| last.elapsed() >= COUNTED);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
     }
 }
 
@@ -56,12 +75,16 @@ impl Journal for Measured {
                 self.metrics.commit(start.elapsed());
             }
         });
-        self.counted(timed.boxed())
+        self.watched(timed.boxed())
     }
 
     fn release<'a>(&'a self, lease: &'a Lease, rest: Rest) -> BoxFuture<'a, Result<(), JournalError>> {
         self.metrics.released(&lease.run, matches!(rest, Rest::Parked(_)));
-        self.counted(self.store.release(lease, rest))
+        self.watched(self.store.release(lease, rest))
+    }
+
+    fn lease(&self) -> Duration {
+        self.store.lease()
     }
 
     fn durable(&self) -> bool {
@@ -71,11 +94,15 @@ impl Journal for Measured {
 
 impl RunStore for Measured {
     fn find<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Text>, JournalError>> {
-        self.counted(self.store.find(key))
+        self.watched(self.store.find(key))
     }
 
     fn load<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Kept, JournalError>> {
-        self.counted(self.store.load(run))
+        self.watched(self.store.load(run))
+    }
+
+    fn summary<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<RunSummary, JournalError>> {
+        self.watched(self.store.summary(run))
     }
 
     fn events<'a>(
@@ -84,42 +111,55 @@ impl RunStore for Measured {
         after: u64,
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<Arc<Event>>, JournalError>> {
-        self.counted(self.store.events(run, after, most))
+        self.watched(self.store.events(run, after, most))
     }
 
     fn list<'a>(&'a self, filter: &'a Filter, page: Page) -> BoxFuture<'a, Result<Vec<RunSummary>, JournalError>> {
-        self.counted(self.store.list(filter, page))
+        self.watched(self.store.list(filter, page))
     }
 
     fn take<'a>(&'a self, run: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Lease, JournalError>> {
-        self.counted(self.store.take(run, now))
+        self.watched(self.store.take(run, now))
     }
 
     fn claim(&self, most: usize, now: Timestamp) -> BoxFuture<'_, Result<Vec<Lease>, JournalError>> {
-        self.counted(self.store.claim(most, now))
+        self.watched(self.store.claim(most, now))
     }
 
     fn beat(&self) -> BoxFuture<'_, Result<Vec<Message>, JournalError>> {
-        self.counted(self.store.beat())
+        async move {
+            let beaten = self.watched(self.store.beat()).await?;
+            if self.due()
+                && let Ok(standing) = self.standing().await
+            {
+                self.metrics.standing(&standing);
+            }
+            Ok(beaten)
+        }
+        .boxed()
     }
 
     fn send<'a>(&'a self, run: &'a str, note: Note, now: Timestamp) -> BoxFuture<'a, Result<u64, JournalError>> {
-        self.counted(self.store.send(run, note, now))
+        self.watched(self.store.send(run, note, now))
     }
 
     fn migrate<'a>(&'a self, lease: &'a Lease, program: Arc<Program>) -> BoxFuture<'a, Result<(), JournalError>> {
-        self.counted(self.store.migrate(lease, program))
+        self.watched(self.store.migrate(lease, program))
     }
 
     fn prune<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<u64, JournalError>> {
-        self.counted(self.store.prune(filter))
+        self.watched(self.store.prune(filter))
     }
 
     fn stats<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<Vec<FlowStats>, JournalError>> {
-        self.counted(self.store.stats(filter))
+        self.watched(self.store.stats(filter))
+    }
+
+    fn standing(&self) -> BoxFuture<'_, Result<Vec<Standing>, JournalError>> {
+        self.watched(self.store.standing())
     }
 
     fn spent(&self, since: Timestamp) -> BoxFuture<'_, Result<f64, JournalError>> {
-        self.counted(self.store.spent(since))
+        self.watched(self.store.spent(since))
     }
 }

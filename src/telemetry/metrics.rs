@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::run::journal::Standing;
 use crate::run::{Event, EventKind, Observer, RunStatus, Usage, step_of};
 use crate::telemetry::{is_tool, without_attempt};
 use crate::types::Text;
@@ -30,6 +31,7 @@ pub struct Metrics {
     ended: Family<RunLabels, Counter>,
     parked: Family<FlowLabel, Counter>,
     running: Family<FlowLabel, Gauge>,
+    kept: Family<RunLabels, Gauge>,
     waiting: Family<FlowLabel, Gauge>,
     run_duration: Durations<FlowLabel>,
     steps: Family<StepLabels, Counter>,
@@ -41,6 +43,8 @@ pub struct Metrics {
     commits: Histogram,
     /// The runs that this process carries on.
     open: Mutex<HashMap<Text, Open>>,
+    /// What was said of the runs that are kept.
+    told: Mutex<HashSet<RunLabels>>,
 }
 
 type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -106,6 +110,7 @@ impl Metrics {
             ended: Family::default(),
             parked: Family::default(),
             running: Family::default(),
+            kept: Family::default(),
             waiting: Family::default(),
             run_duration: Family::new_with_constructor(durations),
             steps: Family::default(),
@@ -116,6 +121,7 @@ impl Metrics {
             database_errors: Counter::default(),
             commits: Histogram::new(COMMITS),
             open: Mutex::default(),
+            told: Mutex::default(),
         };
         metrics.registered()
     }
@@ -126,6 +132,8 @@ impl Metrics {
         of.register("flow_runs", "Runs that ended, by how", self.ended.clone());
         of.register("flow_runs_parked", "Times that a run was left for somebody to look at", self.parked.clone());
         of.register("flow_runs_running", "Runs that this process carries on", self.running.clone());
+        let help = "Runs that are kept and have not ended, whoever carries them on, by how they stand";
+        of.register("flow_runs_kept", help, self.kept.clone());
         let help = "Steps of these runs that wait for a person or a signal";
         of.register("flow_steps_waiting", help, self.waiting.clone());
         let help = "From a run's start to its end";
@@ -204,6 +212,21 @@ impl Metrics {
     /// The journal took this long to make events durable.
     pub fn commit(&self, took: Duration) {
         self.commits.observe(took.as_secs_f64());
+    }
+
+    /// So many runs are kept that have not ended, of all flows that have such.
+    pub fn standing(&self, standing: &[Standing]) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = std::mem::take(&mut *told);
+        for Standing { flow, status, runs } in standing {
+            let labels = RunLabels { flow: flow.to_string(), status: status.name() };
+            self.kept.get_or_create(&labels).set(i64::try_from(*runs).unwrap_or(i64::MAX));
+            gone.remove(&labels);
+            told.insert(labels);
+        }
+        for labels in gone {
+            self.kept.get_or_create(&labels).set(0);
+        }
     }
 
     /// The database of runs did not do what it was asked.

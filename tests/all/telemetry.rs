@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowc::run::journal::Rest;
-use flowc::run::{Engine, Journal, Lease, MemoryJournal, Observer, Run, RunError, ToolError, Usage, tool_in_context};
+use flowc::run::journal::{Rest, Standing};
+use flowc::run::{
+    Engine, Journal, Lease, MemoryJournal, Observer, Run, RunError, RunStatus, RunStore, ToolError, Usage,
+    tool_in_context,
+};
 use flowc::source::SourceFile;
 use flowc::telemetry::{Measured, Metrics, Traces};
 use flowc::tools::human;
@@ -133,6 +136,35 @@ async fn commits_are_measured() {
     assert!(!metrics.render().contains("flow_journal_commit_duration_seconds_count 0"), "{}", metrics.render());
 }
 
+#[tokio::test(start_paused = true)]
+async fn runs_that_are_kept_are_counted_by_how_they_stand() {
+    let metrics = Arc::new(Metrics::new());
+    let store: Arc<dyn RunStore> = Arc::new(Measured::new(Arc::new(MemoryJournal::durable()), Arc::clone(&metrics)));
+    let engine = Engine::builder().tools(human::tools()).store(store).build().unwrap();
+    let keeper = engine.keep();
+    let run = start(&engine, r#"step human.approve("Go on?")"#);
+    let id = run.id().to_owned();
+    let stands = async |wanted: &[(&str, u32)]| {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        let page = metrics.render();
+        for (status, runs) in wanted {
+            let line = format!("flow_runs_kept{{flow=\"it\",status=\"{status}\"}} {runs}");
+            assert!(page.lines().any(|found| found == line), "expected {line} in\n{page}");
+        }
+    };
+    stands(&[("running", 1)]).await;
+    drop(run);
+    stands(&[("running", 0), ("waiting", 1)]).await;
+    let run = engine.take(&id).await.unwrap();
+    while run.waiting().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    run.answer(run.waiting()[0].path.as_str(), true).unwrap();
+    run.value().await.unwrap();
+    stands(&[("running", 0), ("waiting", 0)]).await;
+    drop(keeper);
+}
+
 /// The families of a page, with the suffixes that their samples have.
 fn samples(page: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
@@ -150,23 +182,39 @@ fn samples(page: &str) -> BTreeSet<String> {
 
 #[tokio::test(start_paused = true)]
 async fn alerts_ask_for_figures_that_there_are() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations/alerts.yml");
-    let text = std::fs::read_to_string(file).unwrap();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations");
+    let text = std::fs::read_to_string(folder.join("alerts.yml")).unwrap();
     // A figure shows once there is something to tell.
     let metrics = Arc::new(Metrics::new());
     observed(&[start(&engine(), GOOD)], |run, event| metrics.event(run, "it", event)).await;
     left_waiting(&engine(), &metrics).await;
+    metrics.standing(&[Standing { flow: "it".into(), status: RunStatus::Parked, runs: 1 }]);
     let known = samples(&metrics.render());
     let named: BTreeSet<String> =
         regex::Regex::new(r"\bflow_\w+").unwrap().find_iter(&text).map(|name| name.as_str().to_owned()).collect();
     assert!(named.len() >= 7, "{named:?}");
     let unknown: Vec<_> = named.difference(&known).collect();
     assert!(unknown.is_empty(), "{unknown:?} of {known:?}");
-    assert_eq!(text.matches("- alert:").count(), 5);
-    // Where Prometheus is installed, it has the last word on the file.
-    match std::process::Command::new("promtool").args(["check", "rules", file]).output() {
-        Ok(said) => assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr)),
-        Err(why) => eprintln!("promtool is not asked: {why}"),
+    let alerts = text.split("- alert: ").skip(1).map(|rest| rest.lines().next().unwrap());
+    let shown = std::fs::read_to_string(folder.join("alerts.test.yml")).unwrap();
+    for alert in alerts {
+        let [fires, quiet] = [format!("- alertname: {alert}\n"), format!("- {{ alertname: {alert}, ")];
+        assert!(shown.contains(&fires) && shown.contains(&quiet), "{alert} is shown to fire, and not to");
+    }
+    // Prometheus has the last word on the file, and on what its rules fire at.
+    let tool = std::env::var_os("FLOWC_TEST_PROMTOOL");
+    for (what, file) in [("check", "alerts.yml"), ("test", "alerts.test.yml")] {
+        let mut command = std::process::Command::new(tool.as_deref().unwrap_or("promtool".as_ref()));
+        match command.args([what, "rules", file]).current_dir(&folder).output() {
+            Ok(said) => {
+                let told = [said.stdout, said.stderr].concat();
+                assert!(said.status.success(), "{}", String::from_utf8_lossy(&told));
+            }
+            Err(why) => {
+                assert!(tool.is_none(), "{why}");
+                eprintln!("promtool is not asked: {why}");
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::output::{Status, misused};
 use super::{Records, wrong};
 use crate::diagnostic::nearest;
 use crate::run::journal::{Filter, Page};
-use crate::run::{RunStatus, RunSummary};
+use crate::run::{JournalError, RunStatus, RunSummary};
 use crate::value::parse_duration;
 
 /// Flags that tell which runs. What is not said does not matter.
@@ -87,6 +87,10 @@ fn moment(text: &str) -> Result<Moment, String> {
 /// # Errors
 /// That there is none, or several, was said.
 pub(super) async fn find(id: &str, records: &Records<'_>) -> Result<RunSummary, Status> {
+    match records.store.summary(id).await {
+        Err(JournalError::Unknown(_)) => {}
+        whole => return whole.map_err(wrong),
+    }
     let newest = Page { most: 20, after: None };
     let mut found = Vec::new();
     if let Some((since, before)) = times(id) {

@@ -75,7 +75,7 @@ fn take(events: &[Arc<Event>], progress: &mut Progress) -> Option<EventKind> {
 
 /// Why a run is parked, if it is.
 async fn parked(run: &str, records: &Records<'_>) -> Result<Option<RunError>, Status> {
-    let run = select::find(run, records).await?;
+    let run = records.store.summary(run).await.map_err(wrong)?;
     Ok(run.error.filter(|_| run.status == RunStatus::Parked))
 }
 

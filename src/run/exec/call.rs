@@ -44,10 +44,7 @@ pub(super) fn tool<'m>(
         {
             return recorded;
         }
-        machine.commit().await;
-        if machine.engine.day.is_some() {
-            Box::pin(machine.read_day()).await;
-        }
+        machine.before_call().await;
         let args = job.take_prepared()?.into_args();
         let job = &*job;
         let attempts = tally.attempts;

@@ -267,6 +267,21 @@ impl<'m> Machine<'m> {
         self.committing.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Waits until a call may be made. What the journal said longer ago than a lease says nothing any more: the machine may
+    /// have been asleep since, and the run be another's.
+    pub(crate) async fn before_call(&self) {
+        let asked = self.durable.map(|_| self.now());
+        self.commit().await;
+        if self.engine.day.is_some() {
+            Box::pin(self.read_day()).await;
+        }
+        if let (Some(journal), Some(asked)) = (self.durable, asked)
+            && self.now().duration_since(asked).unsigned_abs() >= journal.lease()
+        {
+            self.commit().await;
+        }
+    }
+
     /// Whether something waits until all events are durable.
     pub(crate) fn commits(&self) -> bool {
         self.committing.load(Ordering::Relaxed) > 0

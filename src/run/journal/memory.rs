@@ -1,5 +1,6 @@
 //! A journal in memory: as durable as the process.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +13,7 @@ use crate::program::Program;
 use crate::run::event::{Event, EventKind};
 use crate::run::journal::{
     Filter, FlowStats, Journal, JournalError, Kept, Lease, MOST_RECOVERIES, Message, Note, Opening, Page, Rest,
-    RunStatus, RunStore, RunSummary,
+    RunStatus, RunStore, RunSummary, Standing,
 };
 use crate::types::Text;
 
@@ -220,6 +221,13 @@ impl RunStore for MemoryJournal {
         })
     }
 
+    fn summary<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<RunSummary, JournalError>> {
+        self.ready(|state| {
+            let found = state.runs.get(run).ok_or_else(|| JournalError::Unknown(run.into()))?;
+            Ok(found.summary.clone())
+        })
+    }
+
     fn events<'a>(
         &'a self,
         run: &'a str,
@@ -332,6 +340,17 @@ impl RunStore for MemoryJournal {
         self.ready(|state| {
             let taken = state.runs.values().filter(|run| filter.takes(&run.summary));
             Ok(FlowStats::of(taken.map(|run| (&run.summary, run.events.as_slice()))))
+        })
+    }
+
+    fn standing(&self) -> BoxFuture<'_, Result<Vec<Standing>, JournalError>> {
+        self.ready(|state| {
+            let mut counts: BTreeMap<(Text, &str), Standing> = BTreeMap::new();
+            for run in state.runs.values().map(|run| &run.summary).filter(|run| !run.status.ended()) {
+                let none = || Standing { flow: run.flow.clone(), status: run.status, runs: 0 };
+                counts.entry((run.flow.clone(), run.status.name())).or_insert_with(none).runs += 1;
+            }
+            Ok(counts.into_values().collect())
         })
     }
 

@@ -9,6 +9,7 @@ mod memory;
 mod records;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -20,7 +21,7 @@ use crate::value::Value;
 
 pub(crate) use log::Log;
 pub use memory::MemoryJournal;
-pub use records::{Failing, Filter, FlowStats, Page, RunStatus, RunSummary, pattern};
+pub use records::{Failing, Filter, FlowStats, Page, RunStatus, RunSummary, Standing, pattern};
 
 /// Where a run's events are kept.
 pub trait Journal: Send + Sync {
@@ -47,6 +48,11 @@ pub trait Journal: Send + Sync {
         self.commit(lease)
     }
 
+    /// How long this process may be silent before its runs are anyone's.
+    fn lease(&self) -> Duration {
+        LEASE
+    }
+
     /// Whether what it keeps outlives the process; if not, runs need not wait for [`Journal::commit`].
     fn durable(&self) -> bool {
         true
@@ -68,6 +74,12 @@ pub trait RunStore: Journal {
     /// # Errors
     /// [`JournalError::Unknown`] where there is no such run.
     fn load<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Kept, JournalError>>;
+
+    /// How a run stands, without reading its events.
+    ///
+    /// # Errors
+    /// [`JournalError::Unknown`] where there is no such run.
+    fn summary<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<RunSummary, JournalError>>;
 
     /// The events of a run after the one of this number, at most `most`, in order.
     fn events<'a>(
@@ -110,12 +122,16 @@ pub trait RunStore: Journal {
     /// What came of the runs of each flow, by the flow's name.
     fn stats<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<Vec<FlowStats>, JournalError>>;
 
+    /// How many runs have not ended, by the name of the flow and of the status. It takes the longer the more they are,
+    /// whatever else is kept.
+    fn standing(&self) -> BoxFuture<'_, Result<Vec<Standing>, JournalError>>;
+
     /// What runs have spent on steps that ended since then, in US dollars.
     fn spent(&self, since: Timestamp) -> BoxFuture<'_, Result<f64, JournalError>>;
 }
 
 /// How long an owner may be silent before its runs are anyone's.
-pub const LEASE: std::time::Duration = std::time::Duration::from_secs(15);
+pub const LEASE: Duration = Duration::from_secs(15);
 
 /// How often a run may take its process down before it is left alone.
 pub const MOST_RECOVERIES: u32 = 10;

@@ -213,6 +213,17 @@ pub struct Page {
     pub after: Option<Text>,
 }
 
+/// How many runs of a flow stand like this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The flow's name.
+    pub flow: Text,
+    /// How they stand.
+    pub status: RunStatus,
+    /// How many they are.
+    pub runs: u64,
+}
+
 /// What came of a flow's runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct FlowStats {

@@ -8,10 +8,10 @@ use crate::program::Program;
 use crate::run::journal::{Filter, JournalError, Lease, MOST_RECOVERIES, Message, Note, RunStatus, RunSummary};
 use crate::store::filter;
 use crate::store::owner::{Owner, Watch};
-use crate::store::postgres::link::{MESSAGES, Trouble};
+use crate::store::postgres::link::{MESSAGES, Trouble, broken};
 use crate::store::postgres::read;
 use crate::store::postgres::rows::{bound, clean};
-use crate::store::postgres::writer::{Writer, ensure_program};
+use crate::store::postgres::writer::{Halted, Writer, ensure_program};
 use crate::store::text::{json, status_of, whole};
 use crate::types::Text;
 
@@ -23,7 +23,7 @@ const PRUNED_EVENTS: i64 = 5_000;
 pub(super) async fn take(writer: &mut Writer, run: &Text) -> Result<Lease, Trouble> {
     writer.register().await?;
     let (me, halted) = (writer.me.clone(), writer.halted.contains_key(run));
-    let (session, watch) = writer.session_and_watch().await?;
+    let (session, watch, unanswered) = writer.session_and_state().await?;
     let change = session.client.transaction().await?;
     let sql = "SELECT id, run_id, status, owner, epoch FROM workflow_runs WHERE run_id = $1 FOR UPDATE";
     let found = change.query_opt(sql, &[&clean(run)]).await?;
@@ -39,6 +39,7 @@ pub(super) async fn take(writer: &mut Writer, run: &Text) -> Result<Lease, Troub
     }
     let ready = Ready { key: found.get("id"), run: run.clone(), epoch: found.get("epoch"), recoveries: 0 };
     let lease = seize(&change, &me, ready).await?;
+    until_answered(unanswered, [&lease]);
     change.commit().await?;
     writer.heads.remove(run);
     writer.halted.remove(run);
@@ -51,7 +52,7 @@ pub(super) async fn claim(writer: &mut Writer, most: usize, now: Timestamp) -> R
     let me = writer.me.clone();
     let broken = writer.halted.iter().filter(|(_, (_, why))| matches!(why, JournalError::Broken(_)));
     let halted: Vec<String> = broken.map(|(run, _)| clean(run)).collect();
-    let (session, watch) = writer.session_and_watch().await?;
+    let (session, watch, unanswered) = writer.session_and_state().await?;
     let change = session.client.transaction().await?;
     let (mut left, mut leases) = (i64::try_from(most).unwrap_or(i64::MAX), Vec::new());
     for owner in dead(&change, &me, watch).await? {
@@ -66,10 +67,17 @@ pub(super) async fn claim(writer: &mut Writer, most: usize, now: Timestamp) -> R
             watch.forget(owner);
         }
     }
-    // What this owner could not write stopped here too.
-    let mine = "SELECT id, run_id, epoch, recoveries + 1 FROM workflow_runs
+    // What this owner could not write stopped here too; that is the database's fault and not the run's.
+    let mine = "SELECT id, run_id, epoch, recoveries FROM workflow_runs
                 WHERE run_id = ANY($1) AND status = 'running' AND owner = $2 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED";
     let found = ready(&change, mine, &[&halted, &me.id, &left]).await?;
+    // Others went on elsewhere: their old leases are lost anyway. One that is not there may still come: a transaction that
+    // gave no answer can be under way.
+    let elsewhere = "SELECT run_id FROM workflow_runs
+                     WHERE run_id = ANY($1) AND (status <> 'running' OR owner IS DISTINCT FROM $2)";
+    for row in change.query(elsewhere, &[&halted, &me.id]).await? {
+        unanswered.remove(row.get::<_, &str>(0));
+    }
     left -= found.len() as i64;
     leases.extend(seize_or_park(&change, &me, found).await?);
     let due = "SELECT id, run_id, epoch, recoveries FROM workflow_runs
@@ -85,12 +93,22 @@ pub(super) async fn claim(writer: &mut Writer, most: usize, now: Timestamp) -> R
     for run in ready(&change, called, &[&left]).await? {
         leases.push(seize(&change, &me, run).await?);
     }
+    until_answered(unanswered, &leases);
     change.commit().await?;
     for lease in &leases {
         writer.heads.remove(&lease.run);
         writer.halted.remove(&lease.run);
     }
     Ok(leases)
+}
+
+/// Remembers what was seized until it is known to have been: where the answer is lost, nobody has these leases, and the
+/// runs can be taken or claimed again.
+fn until_answered<'a>(halted: &mut Halted, leases: impl IntoIterator<Item = &'a Lease>) {
+    for lease in leases {
+        let unanswered = || (lease.epoch, broken("it gave no answer"));
+        halted.entry(lease.run.clone()).or_insert_with(unanswered);
+    }
 }
 
 /// A run that can go on.
@@ -176,6 +194,8 @@ pub(super) async fn beat(writer: &mut Writer, read: u64) -> Result<(Vec<Message>
     let sql = "INSERT INTO owners (id, host, boot, pid, pid_started, beats) VALUES ($1, $2, $3, $4, $5, 1)
                ON CONFLICT (id) DO UPDATE SET beats = owners.beats + 1";
     client.execute(sql, &[&me.id, &me.host, &me.boot, &me.pid, &me.pid_started]).await?;
+    writer.registered();
+    let client = &writer.session().await?.client;
     let sql = "SELECT m.number, r.run_id, m.note, coalesce(r.owner = $2, false)
                FROM workflow_messages AS m JOIN workflow_runs AS r ON r.id = m.workflow_run_id
                WHERE m.number > $1 ORDER BY m.number";

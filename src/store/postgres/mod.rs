@@ -23,7 +23,7 @@ use crate::program::Program;
 use crate::run::event::Event;
 use crate::run::journal::{
     Filter, FlowStats, Journal, JournalError, Kept, LEASE, Lease, Message, Note, Opening, Page, Rest, RunStore,
-    RunSummary,
+    RunSummary, Standing,
 };
 use crate::store::owner::Watch;
 use crate::store::postgres::link::{Link, Trouble};
@@ -47,6 +47,7 @@ pub struct PostgresStore {
     served: Handle,
     reader: Arc<Reader>,
     programs: Arc<Programs>,
+    lease: Duration,
     /// The last message that was given out.
     read: Arc<AtomicU64>,
 }
@@ -56,7 +57,7 @@ pub struct PostgresStore {
 pub struct PostgresOptions {
     /// How long commits wait for a database that cannot be reached: 30 s.
     pub patience: Duration,
-    /// How long another owner may be silent before its runs are anyone's: [`LEASE`].
+    /// How long another owner may be silent before its runs are anyone's: [`LEASE`]. A second at the least.
     pub lease: Duration,
 }
 
@@ -102,7 +103,7 @@ impl PostgresStore {
             .map_err(no_thread)?;
         told.await.unwrap_or_else(|_| Err(closed()))?;
         let reader = Arc::new(Reader::new(link));
-        Ok(Self { queue, writer: Some(thread), served, reader, programs: Arc::default(), read })
+        Ok(Self { queue, writer: Some(thread), served, reader, programs: Arc::default(), lease: options.lease, read })
     }
 
     /// Has the writer do something.
@@ -186,6 +187,10 @@ impl Journal for PostgresStore {
     fn release<'a>(&'a self, lease: &'a Lease, rest: Rest) -> BoxFuture<'a, Result<(), JournalError>> {
         self.queue.commit(lease, Some(rest)).boxed()
     }
+
+    fn lease(&self) -> Duration {
+        self.lease
+    }
 }
 
 impl RunStore for PostgresStore {
@@ -209,6 +214,14 @@ impl RunStore for PostgresStore {
             self.made_out(move || stored.read(&programs)).await
         }
         .boxed()
+    }
+
+    fn summary<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<RunSummary, JournalError>> {
+        let run = Text::new(run);
+        self.question(move |client| {
+            let run = run.clone();
+            async move { read::summary_of(&client, &run).await }.boxed()
+        })
     }
 
     fn events<'a>(
@@ -292,6 +305,10 @@ impl RunStore for PostgresStore {
             let filter = filter.clone();
             async move { read::stats(&client, &filter).await }.boxed()
         })
+    }
+
+    fn standing(&self) -> BoxFuture<'_, Result<Vec<Standing>, JournalError>> {
+        self.question(|client| async move { read::standing(&client).await }.boxed())
     }
 
     fn spent(&self, since: Timestamp) -> BoxFuture<'_, Result<f64, JournalError>> {

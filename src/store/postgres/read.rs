@@ -9,7 +9,9 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 use crate::run::event::Event;
-use crate::run::journal::{Filter, FlowStats, JournalError, Kept, Labels, Message, Opening, Page, RunSummary};
+use crate::run::journal::{
+    Filter, FlowStats, JournalError, Kept, Labels, Message, Opening, Page, RunSummary, Standing,
+};
 use crate::run::ports::Usage;
 use crate::store::filter::{self, Failure, Outcome, Sql, Tally};
 use crate::store::postgres::link::{Link, Trouble};
@@ -123,6 +125,14 @@ pub(super) async fn find(client: &Client, key: &str) -> Result<Option<Text>, Tro
     Ok(client.query_opt(sql, &[&clean(key)]).await?.map(|row| text(&row, "run_id")))
 }
 
+/// See [`RunStore::summary`](crate::run::RunStore::summary).
+pub(super) async fn summary_of(client: &Client, run: &Text) -> Result<RunSummary, Trouble> {
+    let sql = format!("SELECT {} FROM workflow_runs AS r WHERE r.run_id = $1", filter::SUMMARY);
+    let found = client.query_opt(&sql, &[&clean(run)]).await?;
+    let Some(row) = found else { return Err(Trouble::Refused(JournalError::Unknown(run.clone()))) };
+    Ok(summary(&row)?)
+}
+
 /// What is kept of a run, as it was read. What it says is found out elsewhere: there may be much of it.
 pub(super) struct Stored {
     run: Row,
@@ -223,6 +233,16 @@ pub(super) async fn stats(client: &Client, filter: &Filter) -> Result<Vec<FlowSt
         count: row.get::<_, i64>(3) as u64,
     };
     Ok(tally.finish(failures.iter().map(failure).collect()))
+}
+
+/// See [`RunStore::standing`](crate::run::RunStore::standing).
+pub(super) async fn standing(client: &Client) -> Result<Vec<Standing>, Trouble> {
+    let found = rows(client, &filter::standing()).await?;
+    let standing = |row: &Row| {
+        let status = status_of(row.get(1))?;
+        Ok(Standing { flow: Text::new(row.get::<_, &str>(0)), status, runs: row.get::<_, i64>(2) as u64 })
+    };
+    found.iter().map(standing).collect()
 }
 
 /// See [`RunStore::spent`](crate::run::RunStore::spent).

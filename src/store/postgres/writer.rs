@@ -34,6 +34,10 @@ pub(super) type Command = Box<dyn for<'a> FnOnce(&'a mut Writer) -> BoxFuture<'a
 const SETTINGS: &str =
     "-c synchronous_commit=on -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
 
+/// A transaction that begins and does not come to its end holds rows that others wait for: the server ends it after so
+/// long at the least, and else after a lease.
+const LEAST_IDLE: Duration = Duration::from_secs(1);
+
 /// How long is waited before the next try, at first and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
@@ -45,19 +49,24 @@ pub(super) struct Session {
     programs: HashSet<Text>,
 }
 
+/// The leases whose events were refused, or that were seized without an answer.
+pub(super) type Halted = HashMap<Text, (u64, JournalError)>;
+
 /// The writer's state, all of which can be read again from the database.
 pub(super) struct Writer {
     link: Link,
+    settings: String,
     session: Option<Session>,
     /// How long is tried before what waits fails.
     pub(super) patience: Duration,
     pub(super) me: Owner,
-    registered: bool,
+    /// When it was last said in the database who this is.
+    registered: Option<Instant>,
     watch: Watch,
     /// The runs that are written to.
     pub(super) heads: HashMap<Text, Head>,
-    /// The leases whose events were refused: nothing may follow what is missing.
-    pub(super) halted: HashMap<Text, (u64, JournalError)>,
+    /// Nothing may follow what is missing; and the runs can be taken again.
+    pub(super) halted: Halted,
     /// The last message that was given out.
     pub(super) read: Arc<AtomicU64>,
 }
@@ -67,12 +76,14 @@ type Outcome = Option<Result<(), JournalError>>;
 
 impl Writer {
     pub(super) fn new(link: Link, patience: Duration, watch: Watch) -> Self {
+        let idle = watch.lease().max(LEAST_IDLE).as_millis();
         Self {
             link,
+            settings: format!("{SETTINGS} -c idle_in_transaction_session_timeout={idle}"),
             session: None,
             patience,
             me: Owner::new(),
-            registered: false,
+            registered: None,
             watch,
             heads: HashMap::new(),
             halted: HashMap::new(),
@@ -82,7 +93,7 @@ impl Writer {
 
     /// Connects, and brings the tables up to date.
     pub(super) async fn begin(&mut self) -> Result<(), JournalError> {
-        let mut client = self.link.connect(SETTINGS).await.map_err(Trouble::told)?;
+        let mut client = self.link.connect(&self.settings).await.map_err(Trouble::told)?;
         migrate(&mut client).await.map_err(Trouble::told)?;
         // What was said before comes with the runs that it was said to, when they are taken and loaded.
         let last = client.query_one("SELECT coalesce(max(number), 0) FROM workflow_messages", &[]).await;
@@ -103,7 +114,7 @@ impl Writer {
             }
         }
         // Its runs need not wait until it is known to be dead.
-        if let (true, Some(session)) = (self.registered, &self.session) {
+        if let (Some(_), Some(session)) = (self.registered, &self.session) {
             let me = self.me.id;
             let gone = async { session.client.execute("DELETE FROM owners WHERE id = $1", &[&me]).await };
             let _ = tokio::time::timeout(Duration::from_secs(1), gone).await;
@@ -190,7 +201,7 @@ impl Writer {
     /// A connection with its statements.
     pub(super) async fn session(&mut self) -> Result<&mut Session, Trouble> {
         if self.session.as_ref().is_none_or(|session| session.client.is_closed()) {
-            let client = self.link.connect(SETTINGS).await?;
+            let client = self.link.connect(&self.settings).await?;
             let statements = statements();
             let prepared = try_join_all(statements.iter().map(|(_, sql)| client.prepare(sql))).await?;
             self.session = Some(Session { client, statements: prepared, programs: HashSet::new() });
@@ -198,11 +209,11 @@ impl Writer {
         self.session.as_mut().ok_or_else(|| Trouble::Cut("there is no connection".to_owned()))
     }
 
-    /// A connection, and what was seen of other owners.
-    pub(super) async fn session_and_watch(&mut self) -> Result<(&mut Session, &mut Watch), Trouble> {
+    /// A connection, what was seen of other owners, and what came to a halt.
+    pub(super) async fn session_and_state(&mut self) -> Result<(&mut Session, &mut Watch, &mut Halted), Trouble> {
         self.session().await?;
         let session = self.session.as_mut().ok_or_else(|| Trouble::Cut("there is no connection".to_owned()))?;
-        Ok((session, &mut self.watch))
+        Ok((session, &mut self.watch, &mut self.halted))
     }
 
     /// Leaves a connection that does not answer.
@@ -210,17 +221,27 @@ impl Writer {
         self.session = None;
     }
 
-    /// Says in the database who this is, before it takes up a run.
+    /// Says in the database who this is, before it takes up a run. When it was away, it says so again: it may have been taken
+    /// for dead.
     pub(super) async fn register(&mut self) -> Result<(), Trouble> {
-        if !self.registered {
+        if self.registered.is_none() || self.watch.was_away(self.registered) {
             let me = self.me.clone();
             let sql = "INSERT INTO owners (id, host, boot, pid, pid_started, beats) VALUES ($1, $2, $3, $4, $5, 0)
                        ON CONFLICT DO NOTHING";
             let client = &self.session().await?.client;
             client.execute(sql, &[&me.id, &me.host, &me.boot, &me.pid, &me.pid_started]).await?;
-            self.registered = true;
+            self.registered();
         }
         Ok(())
+    }
+
+    /// It was said just now who this is. While the database is away, or the machine asleep, everyone is silent: who was away
+    /// itself takes nobody for dead.
+    pub(super) fn registered(&mut self) {
+        if self.watch.was_away(self.registered) {
+            self.watch.restart();
+        }
+        self.registered = Some(Instant::now());
     }
 
     /// One transaction of what is still to be written. `again` after a try whose end is not known.

@@ -60,14 +60,14 @@ pub(super) fn claim(writer: &mut Writer, db: &Connection, most: usize, now: Time
         left -= found.len() as i64;
         leases.extend(seize_or_park(writer, db, found)?);
     }
-    // What this owner could not write stopped here too.
+    // What this owner could not write stopped here too; that is the database's fault and not the run's.
     let broken = writer.halted.iter().filter(|(_, (_, why))| matches!(why, JournalError::Broken(_)));
     let halted: Vec<Text> = broken.map(|(run, _)| run.clone()).filter(|run| writer.stopped(run)).collect();
     for run in halted {
         if left <= 0 {
             break;
         }
-        let mine = "SELECT id, run_id, epoch, recoveries + 1 FROM workflow_runs
+        let mine = "SELECT id, run_id, epoch, recoveries FROM workflow_runs
                     WHERE run_id = ? AND status = 'running' AND owner = ? LIMIT ?";
         let found = ready(db, mine, params![run.as_str(), writer.me.id, left])?;
         if found.is_empty() {
@@ -123,7 +123,7 @@ fn seize_or_park(writer: &mut Writer, db: &Connection, found: Vec<Ready>) -> Res
 fn seize(writer: &mut Writer, db: &Connection, run: Ready) -> Result<Lease, Trouble> {
     writer.register(db)?;
     writer.heads.remove(&run.run);
-    writer.settled.push(run.run.clone());
+    writer.seized.push(Lease { run: run.run.clone(), epoch: run.epoch as u64 + 1 });
     db.prepare_cached(
         "UPDATE workflow_runs SET status = 'running', owner = ?, epoch = ?, recoveries = ? WHERE id = ?",
     )?
@@ -133,7 +133,7 @@ fn seize(writer: &mut Writer, db: &Connection, run: Ready) -> Result<Lease, Trou
 
 fn park(writer: &mut Writer, db: &Connection, run: &Ready) -> rusqlite::Result<()> {
     let error = RunSummary::too_many_recoveries();
-    writer.settled.push(run.run.clone());
+    writer.seized.push(Lease { run: run.run.clone(), epoch: run.epoch as u64 });
     db.prepare_cached(
         "UPDATE workflow_runs SET status = ?, owner = NULL, recoveries = ?, error_kind = ?, error_message = ?, error = ?
          WHERE id = ?",
@@ -190,7 +190,7 @@ fn dead(writer: &mut Writer, db: &Connection) -> rusqlite::Result<Vec<Option<i64
 /// the last there is.
 pub(super) fn beat(writer: &mut Writer, db: &Connection, read: u64) -> Result<(Vec<Message>, u64), Trouble> {
     // It may have been taken for dead, and its row away.
-    writer.register(db)?;
+    writer.registered();
     let me = &writer.me;
     db.prepare_cached(
         "INSERT INTO owners (id, host, boot, pid, pid_started, beats) VALUES (?, ?, ?, ?, ?, 1)

@@ -21,9 +21,8 @@ use crate::program::Program;
 use crate::run::event::Event;
 use crate::run::journal::{
     Filter, FlowStats, Journal, JournalError, Kept, LEASE, Lease, Message, Note, Opening, Page, Rest, RunStore,
-    RunSummary,
+    RunSummary, Standing,
 };
-use crate::store::owner::Watch;
 use crate::store::queue::{Queue, closed};
 use crate::store::sqlite::read::Readers;
 use crate::store::sqlite::writer::{Command, Writer};
@@ -34,15 +33,31 @@ use crate::types::Text;
 /// safe.
 ///
 /// What is committed has been synced to the disk (`synchronous = FULL`). Where that fails (the disk is full, a write or
-/// sync fails) all that waited fails with [`JournalError::Broken`], the database is opened again before the next write,
+/// sync fails, another process has locked the file for longer than [`SqliteOptions::patience`]) all that waited fails with [`JournalError::Broken`], the database is opened again before the next write,
 /// and the runs concerned can be taken or claimed again, from what is durable.
 pub struct SqliteStore {
     queue: Arc<Queue<Box<dyn Command>>>,
     writer: Option<JoinHandle<()>>,
     readers: Readers,
     programs: Arc<Programs>,
+    lease: Duration,
     /// The last message that was given out.
     read: Arc<AtomicU64>,
+}
+
+/// What may be set.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// How long another process that writes is waited for: 30 s.
+    pub patience: Duration,
+    /// How long another owner may be silent before its runs are anyone's: [`LEASE`]. A second at the least.
+    pub lease: Duration,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(30), lease: LEASE }
+    }
 }
 
 /// Why the database did not do what it was asked.
@@ -59,17 +74,17 @@ impl SqliteStore {
     /// # Errors
     /// [`JournalError::Broken`] where it cannot be opened, is no database, or a newer flowc wrote it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
-        Self::open_with(path, LEASE)
+        Self::open_with(path, SqliteOptions::default())
     }
 
-    /// As [`SqliteStore::open`]: other owners are dead when they have been silent for `lease`.
+    /// As [`SqliteStore::open`].
     ///
     /// # Errors
     /// As there.
-    pub fn open_with(path: impl AsRef<Path>, lease: Duration) -> Result<Self, JournalError> {
+    pub fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, JournalError> {
         let path = path.as_ref().to_owned();
-        let db = schema::prepare(&path)?;
-        let writer = Writer::new(path.clone(), db, Watch::new(lease)).map_err(|why| schema::broken(&path, &why))?;
+        let db = schema::prepare(&path, options.patience)?;
+        let writer = Writer::new(path.clone(), db, &options).map_err(|why| schema::broken(&path, &why))?;
         let (queue, read) = (Arc::new(Queue::new()), Arc::clone(&writer.read));
         let no_thread = |why: std::io::Error| JournalError::Broken(format!("no thread can be started: {why}"));
         let serving = Serving(Arc::clone(&queue));
@@ -77,8 +92,8 @@ impl SqliteStore {
             .name("flow-sqlite-write".to_owned())
             .spawn(move || serving.run(writer))
             .map_err(no_thread)?;
-        let readers = Readers::new(path).map_err(no_thread)?;
-        Ok(Self { queue, writer: Some(thread), readers, programs: Arc::default(), read })
+        let readers = Readers::new(&path, options.patience).map_err(no_thread)?;
+        Ok(Self { queue, writer: Some(thread), readers, programs: Arc::default(), lease: options.lease, read })
     }
 
     fn ask<T: Send + 'static>(
@@ -138,6 +153,10 @@ impl Journal for SqliteStore {
     fn release<'a>(&'a self, lease: &'a Lease, rest: Rest) -> BoxFuture<'a, Result<(), JournalError>> {
         self.queue.commit(lease, Some(rest)).boxed()
     }
+
+    fn lease(&self) -> Duration {
+        self.lease
+    }
 }
 
 impl RunStore for SqliteStore {
@@ -149,6 +168,11 @@ impl RunStore for SqliteStore {
     fn load<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Kept, JournalError>> {
         let (run, programs) = (Text::new(run), Arc::clone(&self.programs));
         self.readers.ask(move |db| read::load(db, &run, &programs))
+    }
+
+    fn summary<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<RunSummary, JournalError>> {
+        let run = Text::new(run);
+        self.readers.ask(move |db| read::summary_of(db, &run))
     }
 
     fn events<'a>(
@@ -217,6 +241,10 @@ impl RunStore for SqliteStore {
     fn stats<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<Vec<FlowStats>, JournalError>> {
         let filter = filter.clone();
         self.readers.ask(move |db| read::stats(db, &filter))
+    }
+
+    fn standing(&self) -> BoxFuture<'_, Result<Vec<Standing>, JournalError>> {
+        self.readers.ask(read::standing)
     }
 
     fn spent(&self, since: Timestamp) -> BoxFuture<'_, Result<f64, JournalError>> {

@@ -1,8 +1,9 @@
 //! What is read, on threads and connections of its own: neither a writer nor whoever runs a flow waits for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -12,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use tokio::sync::oneshot;
 
 use crate::run::event::Event;
-use crate::run::journal::{Filter, FlowStats, JournalError, Kept, Labels, Opening, Page, RunSummary};
+use crate::run::journal::{Filter, FlowStats, JournalError, Kept, Labels, Opening, Page, RunSummary, Standing};
 use crate::run::ports::Usage;
 use crate::store::filter::{self, Failure, Outcome, Param, Sql, Tally};
 use crate::store::queue::closed;
@@ -34,16 +35,17 @@ pub(super) struct Readers {
 
 struct Reader {
     path: PathBuf,
+    patience: Duration,
     db: Option<Connection>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> std::io::Result<Self> {
+    pub(super) fn new(path: &Path, patience: Duration) -> std::io::Result<Self> {
         let (jobs, asked) = mpsc::channel::<Job>();
         let asked = Arc::new(Mutex::new(asked));
         let threads = (0..READERS)
             .map(|_| {
-                let (asked, mut reader) = (Arc::clone(&asked), Reader { path: path.clone(), db: None });
+                let (asked, mut reader) = (Arc::clone(&asked), Reader { path: path.to_owned(), patience, db: None });
                 std::thread::Builder::new().name("flow-sqlite-read".to_owned()).spawn(move || {
                     let next = || asked.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     while let Ok(job) = next() {
@@ -84,7 +86,7 @@ impl Reader {
     fn answer<T>(&mut self, question: impl FnOnce(&Connection) -> Result<T, Trouble>) -> Result<T, JournalError> {
         let db = match self.db.take() {
             Some(db) => Ok(db),
-            None => schema::reader(&self.path),
+            None => schema::reader(&self.path, self.patience),
         };
         let answer = db.map_err(Trouble::Failed).and_then(|db| {
             let answer = db.unchecked_transaction().map_err(Trouble::Failed).and_then(|state| question(&state));
@@ -214,6 +216,15 @@ pub(super) fn load(db: &Connection, run: &Text, programs: &Programs) -> Result<K
     Ok(Kept { opening, summary, events: events_of(db, key, 0, usize::MAX)?, messages })
 }
 
+/// See [`RunStore::summary`](crate::run::RunStore::summary).
+pub(super) fn summary_of(db: &Connection, run: &Text) -> Result<RunSummary, Trouble> {
+    let sql = format!("SELECT {} FROM workflow_runs AS r WHERE r.run_id = ?", filter::SUMMARY);
+    let mut find = db.prepare_cached(&sql)?;
+    let mut found = find.query([run.as_str()])?;
+    let Some(row) = found.next()? else { return Err(Trouble::Refused(JournalError::Unknown(run.clone()))) };
+    summary(row)
+}
+
 /// See [`RunStore::events`](crate::run::RunStore::events).
 pub(super) fn events(db: &Connection, run: &Text, after: u64, most: usize) -> Result<Vec<Arc<Event>>, Trouble> {
     let sql = "SELECT id FROM workflow_runs WHERE run_id = ?";
@@ -276,6 +287,14 @@ pub(super) fn stats(db: &Connection, filter: &Filter) -> Result<Vec<FlowStats>, 
         })
     })?;
     Ok(tally.finish(failures))
+}
+
+/// See [`RunStore::standing`](crate::run::RunStore::standing).
+pub(super) fn standing(db: &Connection) -> Result<Vec<Standing>, Trouble> {
+    rows(db, &filter::standing(), |row| {
+        let status = status_of(row.get_ref(1)?.as_str().map_err(|why| unreadable(&why))?)?;
+        Ok(Standing { flow: row.get::<_, String>(0)?.into(), status, runs: row.get::<_, i64>(2)? as u64 })
+    })
 }
 
 /// See [`RunStore::spent`](crate::run::RunStore::spent).

@@ -10,9 +10,6 @@ use crate::run::journal::JournalError;
 /// Each brings a database to the version of its place, from 1.
 const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
-/// How long a writer of another process is waited for.
-pub(super) const BUSY: Duration = Duration::from_secs(30);
-
 /// How much of the log of what was written is kept before it is brought into the file: pages of 4 KiB.
 const LOG_PAGES: u32 = 4_000;
 
@@ -20,7 +17,7 @@ const LOG_PAGES: u32 = 4_000;
 const OLDEST: i32 = 3_051_003;
 
 /// Opens a database to write to, and brings its tables up to date.
-pub(super) fn prepare(path: &Path) -> Result<Connection, JournalError> {
+pub(super) fn prepare(path: &Path, patience: Duration) -> Result<Connection, JournalError> {
     if rusqlite::version_number() < OLDEST {
         let found = rusqlite::version();
         return Err(JournalError::Broken(format!("SQLite {found} can lose what was written: 3.51.3 is needed")));
@@ -30,7 +27,7 @@ pub(super) fn prepare(path: &Path) -> Result<Connection, JournalError> {
             |why| JournalError::Broken(format!("the database `{}` failed: its folder: {why}", path.display()));
         make_folder(path).map_err(no_folder)?;
     }
-    let mut db = writer(path).map_err(|why| broken(path, &why))?;
+    let mut db = writer(path, patience).map_err(|why| broken(path, &why))?;
     migrate(&mut db, path)?;
     Ok(db)
 }
@@ -61,9 +58,9 @@ fn sync_folder(_folder: &Path) -> std::io::Result<()> {
 }
 
 /// Opens a database to write to.
-pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn writer(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     let db = Connection::open(path)?;
-    db.busy_timeout(BUSY)?;
+    db.busy_timeout(patience)?;
     db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0)).and_then(|mode| {
         if mode == "wal" { Ok(()) } else { Err(rusqlite::Error::InvalidParameterName(format!("no WAL but `{mode}`"))) }
     })?;
@@ -76,8 +73,8 @@ pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Opens a database again that failed.
-pub(super) fn reopen(path: &Path) -> rusqlite::Result<Connection> {
-    let db = writer(path)?;
+pub(super) fn reopen(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
+    let db = writer(path, patience)?;
     if settle(&db)? { Ok(db) } else { Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)) }
 }
 
@@ -89,9 +86,9 @@ pub(super) fn settle(db: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Opens a database to read from.
-pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn reader(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    db.busy_timeout(BUSY)?;
+    db.busy_timeout(patience)?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::oneshot;
@@ -15,7 +15,7 @@ use crate::store::head::{Changes, Head};
 use crate::store::owner::{Owner, Watch};
 use crate::store::queue::{Batch, Part, Queue};
 use crate::store::sqlite::tables::{ensure_program, insert_events, write_steps};
-use crate::store::sqlite::{Trouble, control, read, schema};
+use crate::store::sqlite::{SqliteOptions, Trouble, control, read, schema};
 use crate::store::text::{input, instant, json};
 use crate::types::Text;
 
@@ -70,41 +70,45 @@ impl<T: Send, F: FnOnce(&mut Writer, &Connection) -> Result<T, Trouble> + Send> 
 /// The writer's state, all of which can be read again from the database.
 pub(super) struct Writer {
     path: PathBuf,
+    /// How long other processes' writers are waited for.
+    patience: Duration,
     /// Closed by what fails, and opened again for the next batch.
     db: Option<Connection>,
     pub(super) me: Owner,
-    registered: bool,
+    /// When it was last said in the database who this is.
+    registered: Option<Instant>,
     pub(super) watch: Watch,
     /// The runs that are written to, with their keys.
     pub(super) heads: HashMap<Text, (i64, Head)>,
     /// The leases whose events were refused: nothing may follow what is missing.
     pub(super) halted: HashMap<Text, (u64, JournalError)>,
-    /// The runs that were taken up or parked in this transaction: once it is durable they are halted no more.
-    pub(super) settled: Vec<Text>,
+    /// What the transaction that is under way makes this owner's, or parks.
+    pub(super) seized: Vec<Lease>,
     /// The last message that was given out.
     pub(super) read: Arc<AtomicU64>,
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, db: Connection, watch: Watch) -> rusqlite::Result<Self> {
+    pub(super) fn new(path: PathBuf, db: Connection, options: &SqliteOptions) -> rusqlite::Result<Self> {
         // What was said before comes with the runs that it was said to, when they are taken and loaded.
         let last: i64 = db.query_row("SELECT coalesce(max(number), 0) FROM workflow_messages", [], |row| row.get(0))?;
         let mut writer = Self {
             path,
+            patience: options.patience,
             db: None,
             me: Owner::new(),
-            registered: false,
-            watch,
+            registered: None,
+            watch: Watch::new(options.lease),
             heads: HashMap::new(),
             halted: HashMap::new(),
-            settled: Vec::new(),
+            seized: Vec::new(),
             read: Arc::new(AtomicU64::new(last as u64)),
         };
         if control::living(&mut writer, &db)?.len() == 1 {
             // The last to write may have failed. Whoever else looks at it is not waited for: the log was read before then.
             db.busy_timeout(Duration::ZERO)?;
             schema::settle(&db)?;
-            db.busy_timeout(schema::BUSY)?;
+            db.busy_timeout(options.patience)?;
         }
         writer.db = Some(db);
         Ok(writer)
@@ -116,7 +120,7 @@ impl Writer {
             self.write(batch);
         }
         // Its runs need not wait until it is known to be dead.
-        if let (true, Some(db)) = (self.registered, &self.db) {
+        if let (Some(_), Some(db)) = (self.registered, &self.db) {
             let _ = db.execute("DELETE FROM owners WHERE id = ?", [self.me.id]);
         }
     }
@@ -124,8 +128,8 @@ impl Writer {
     fn write(&mut self, mut batch: Batch<Box<dyn Command>>) {
         let outcomes = match self.attempt(&mut batch) {
             Ok(outcomes) => {
-                for run in self.settled.drain(..) {
-                    self.halted.remove(&run);
+                for lease in self.seized.drain(..) {
+                    self.halted.remove(&lease.run);
                 }
                 outcomes
             }
@@ -134,14 +138,14 @@ impl Writer {
                 // seem to succeed when it is tried again: <https://www.sqlite.org/wal.html>, `fsync` in postgres.
                 let why = schema::broken(&self.path, &why);
                 tracing::error!(%why, "the runs that were to be written stop, and go on from what is durable");
-                (self.db, self.registered) = (None, false);
+                (self.db, self.registered) = (None, None);
                 self.heads.clear();
                 for part in &batch.parts {
                     self.halted.insert(part.lease.run.clone(), (part.lease.epoch, why.clone()));
                 }
-                // They may be this owner's now, or not; nobody was given the lease.
-                for run in self.settled.drain(..) {
-                    self.halted.entry(run).or_insert((0, why.clone()));
+                // It may have been done: nobody has these leases, and the runs can be taken or claimed again.
+                for Lease { run, epoch } in self.seized.drain(..) {
+                    self.halted.entry(run).or_insert_with(|| (epoch, why.clone()));
                 }
                 for command in batch.commands.drain(..) {
                     command.answer(Err(why.clone()));
@@ -164,9 +168,10 @@ impl Writer {
 
     /// One transaction; what came of each run's part.
     fn attempt(&mut self, batch: &mut Batch<Box<dyn Command>>) -> rusqlite::Result<Vec<Result<(), JournalError>>> {
+        self.seized.clear();
         let mut db = match self.db.take() {
             Some(db) => db,
-            None => schema::reopen(&self.path)?,
+            None => schema::reopen(&self.path, self.patience)?,
         };
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut outcomes = Vec::with_capacity(batch.parts.len());
@@ -187,21 +192,31 @@ impl Writer {
 
     /// Whether a run stopped here, and nobody has taken it up since.
     pub(super) fn stopped(&self, run: &Text) -> bool {
-        self.halted.contains_key(run) && !self.settled.contains(run)
+        self.halted.contains_key(run) && !self.seized.iter().any(|lease| lease.run == *run)
     }
 
-    /// Says in the database who this is, before it takes up a run.
+    /// Says in the database who this is, before it takes up a run. When it was away, it says so again: it may have been taken
+    /// for dead.
     pub(super) fn register(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        if !self.registered {
+        if self.registered.is_none() || self.watch.was_away(self.registered) {
             let me = &self.me;
             db.prepare_cached(
                 "INSERT INTO owners (id, host, boot, pid, pid_started, beats) VALUES (?, ?, ?, ?, ?, 0)
                  ON CONFLICT DO NOTHING",
             )?
             .execute(params![me.id, me.host, me.boot, me.pid, me.pid_started])?;
-            self.registered = true;
+            self.registered();
         }
         Ok(())
+    }
+
+    /// It was said just now who this is. While the database is away, or the machine asleep, everyone is silent: who was away
+    /// itself takes nobody for dead.
+    pub(super) fn registered(&mut self) {
+        if self.watch.was_away(self.registered) {
+            self.watch.restart();
+        }
+        self.registered = Some(Instant::now());
     }
 
     /// Writes one run's part, where it is still this owner's.

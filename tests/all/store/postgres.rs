@@ -5,15 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flowc::run::journal::{Filter, Labels, Page};
-use flowc::run::{EventKind, JournalError, RunStatus, RunStore};
+use flowc::run::{EventKind, JournalError, ResumeError, RunStatus, RunStore, RunSummary};
 use flowc::store::{PostgresOptions, PostgresStore};
 use futures::executor::block_on;
 use futures::future::join_all;
 use regex::Regex;
 
-use crate::store::server::{ask, server};
+use crate::store::server::{Server, ask, server};
 use crate::store::suite;
-use crate::store::world::{World, Writing, at, begins, completes, ends, opening, program, usage};
+#[cfg(feature = "cli")]
+use crate::store::upgrade;
+use crate::store::work::{Work, start, until};
+use crate::store::world::{World, Writing, at, begins, completes, ends, opening, usage};
 
 fn world() -> Option<World> {
     let url = server()?.database();
@@ -36,6 +39,13 @@ fn cut(url: &str) {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
+}
+
+/// Takes a database away, as a network that breaks down does, or gives it back.
+fn away(server: &Server, url: &str, away: bool) {
+    let (elsewhere, name) = (server.url("postgres"), url.rsplit_once('/').unwrap().1);
+    ask(&elsewhere, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {}", !away));
+    ask(&elsewhere, &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"));
 }
 
 #[tokio::test]
@@ -96,18 +106,15 @@ async fn what_was_cut_off_is_written_once() {
 async fn a_database_that_is_away_too_long_stops_its_runs_until_it_is_back() {
     let Some(server) = server() else { return };
     let url = server.database();
-    let name = url.rsplit_once('/').unwrap().1;
     let options = PostgresOptions { patience: Duration::from_millis(400), ..PostgresOptions::default() };
     let store: Arc<dyn RunStore> = Arc::new(PostgresStore::connect_with(&url, options).await.unwrap());
     let mut run = Writing::begin(&store, opening("run-1", "it", 0, Labels::default()), 0);
     run.commit().await.unwrap();
-    let elsewhere = server.url("postgres");
-    ask(&elsewhere, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
-    ask(&elsewhere, &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"));
+    away(server, &url, true);
     run.append(begins("page", 1));
     let Err(JournalError::Broken(why)) = run.commit().await else { panic!("it is away") };
     assert!(why.contains("not currently accepting connections") && why.contains("tried for 0.4 s"), "{why}");
-    ask(&elsewhere, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    away(server, &url, false);
     // What the run goes on to say is not kept, though the database is there again: an event is missing.
     run.append(EventKind::RunCancelled { duration_ms: 1 });
     assert!(matches!(run.commit().await, Err(JournalError::Broken(_))));
@@ -116,6 +123,57 @@ async fn a_database_that_is_away_too_long_stops_its_runs_until_it_is_back() {
     let mut run = Writing::resume(&store, lease, 1, 50);
     run.append(ends());
     run.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_nobody_is_taken_for_dead() {
+    let Some(server) = server() else { return };
+    let url = server.database();
+    let lease = Duration::from_secs(2);
+    let open = async || {
+        let options = PostgresOptions { lease, ..PostgresOptions::default() };
+        Arc::new(PostgresStore::connect_with(&url, options).await.unwrap()) as Arc<dyn RunStore>
+    };
+    let (one, other) = (open().await, open().await);
+    let mut run = Writing::begin(&one, opening("run-1", "it", 0, Labels::default()), 0);
+    run.commit().await.unwrap();
+    other.beat().await.unwrap();
+    assert_eq!(other.claim(9, at(0)).await.unwrap(), []);
+    away(server, &url, true);
+    tokio::time::sleep(lease + lease / 10).await;
+    away(server, &url, false);
+    until("it is back", async || other.beat().await.is_ok()).await;
+    assert_eq!(other.claim(9, at(0)).await.unwrap(), [], "nobody could beat");
+    run.append(ends());
+    assert_eq!(run.commit().await, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_cannot_be_read_when_it_is_taken_up_goes_on_later() {
+    let Some(server) = server() else { return };
+    let url = server.database();
+    let left = url.clone();
+    let leaves = move || {
+        // It ends with its runtime, and the run is nobody's.
+        let (work, store) = (Work::lasting(Duration::from_secs(60)), open(&left));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let engine = work.engine(Some(store));
+            start(&engine, &crate::store::work::program(&engine), 0..1);
+            until("it calls", async || !work.calls().is_empty()).await;
+        });
+    };
+    tokio::task::spawn_blocking(leaves).await.unwrap();
+    let (store, work) = (open(&url), Work::lasting(Duration::ZERO));
+    let engine = work.engine(Some(Arc::clone(&store)));
+    let [lease] = <[_; 1]>::try_from(store.claim(9, at(0)).await.unwrap()).unwrap();
+    let run = lease.run.clone();
+    away(server, &url, true);
+    let refused = engine.resume(lease).await;
+    assert!(matches!(refused, Err(ResumeError::Journal(JournalError::Broken(_)))), "{refused:?}");
+    away(server, &url, false);
+    let completed = |summary: RunSummary| summary.status == RunStatus::Completed;
+    until("it goes on", async || store.summary(&run).await.is_ok_and(completed)).await;
 }
 
 #[tokio::test]
@@ -144,33 +202,29 @@ async fn a_lock_is_waited_for() {
     assert_eq!(store.load("run-1").await.unwrap().summary.status, RunStatus::Completed);
 }
 
-#[tokio::test]
-async fn a_database_of_every_earlier_version_goes_up_with_what_it_holds() {
+#[cfg(feature = "cli")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_of_every_earlier_version_go_on() {
     let Some(server) = server() else { return };
     let migrations = [
         include_str!("../../../src/store/postgres/migrations/0001.sql"),
         include_str!("../../../src/store/postgres/migrations/0002.sql"),
     ];
-    for version in 1..migrations.len() {
+    for version in 1..=migrations.len() {
         let url = server.database();
         // What a flowc of then wrote.
         for (at, migration) in migrations[..version].iter().enumerate() {
             ask(&url, migration);
             ask(&url, &format!("INSERT INTO schema_version (version) VALUES ({})", at + 1));
         }
-        let program = program("as it was");
-        let then = include_str!("then.sql").replace("{hash}", program.hash());
-        ask(&url, &then.replace("{program}", &program.to_json().unwrap().replace('\'', "''")));
-        let store = open(&url);
+        ask(&url, upgrade::then());
+        let opened = url.clone();
+        let open = move |lease| -> Arc<dyn RunStore> {
+            let options = PostgresOptions { lease, ..PostgresOptions::default() };
+            Arc::new(block_on(PostgresStore::connect_with(&opened, options)).unwrap())
+        };
+        upgrade::every_run_goes_on(&upgrade::Database { open: Box::new(open), url: url.clone() }).await;
         assert_eq!(ask(&url, "SELECT max(version) FROM schema_version"), [migrations.len().to_string()]);
-        assert_eq!(store.spent(at(0)).await, Ok(0.25));
-        let claimed = store.claim(9, at(0)).await.unwrap();
-        assert_eq!(claimed.iter().map(|lease| (&*lease.run, lease.epoch)).collect::<Vec<_>>(), [("run-1", 2)]);
-        let mut run = Writing::resume(&store, claimed[0].clone(), 3, 500);
-        run.append(EventKind::RunResumed);
-        run.append(ends());
-        run.commit().await.unwrap();
-        assert_eq!(store.load("run-1").await.unwrap().events.len(), 5);
     }
 }
 

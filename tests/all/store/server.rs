@@ -1,63 +1,101 @@
 //! A PostgreSQL of the tests' own, on loopback, in a folder that is gone afterwards.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::time::Duration;
 
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// A running server.
 pub(crate) struct Server {
     port: u16,
-    /// Its shell ends the server when this process is gone, however it ended: then nobody writes to it any more.
-    _shell: Mutex<Child>,
+    folder: PathBuf,
+    shell: Mutex<Shell>,
 }
 
-/// The server, started by whoever asks first; nothing where PostgreSQL is not installed.
+/// It ends the server when this process is gone, however it ended: then nobody writes to it any more.
+struct Shell {
+    child: Child,
+    told: Option<ChildStdin>,
+    says: BufReader<ChildStdout>,
+}
+
+/// How a server that dies is killed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Death {
+    /// `pg_ctl stop -m immediate`: its processes end at once, without a word.
+    Immediate,
+    /// Its main process is gone; the others find out.
+    Kill,
+}
+
+/// Starts the server, in the same folder and at the same port, whenever it is told to. What is left of a server that was
+/// killed may hold its memory for a moment: then it is tried again. Nobody may be there to hear it any more.
+const SCRIPT: &str = r#"set -e
+trap '' PIPE
+"$BIN/initdb" -D "$DATA/data" -U flow --auth=trust --no-sync -E UTF8 --locale=C >"$DATA/log" 2>&1
+set +e
+pid=
+start() {
+    for try in $(seq 600); do
+        if ! kill -0 $pid 2>/dev/null; then
+            "$BIN/postgres" -D "$DATA/data" -p "$PORT" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+                -c max_connections=300 >>"$DATA/log" 2>&1 &
+            pid=$!
+        fi
+        if "$BIN/pg_isready" -q -h 127.0.0.1 -p "$PORT" -U flow -d postgres; then echo ready; return; fi
+        sleep 0.1
+    done
+    echo failed
+}
+start
+while read -r told; do
+    case "$told" in
+    start) start ;;
+    *) kill "-$told" $pid; wait $pid 2>/dev/null; echo gone ;;
+    esac
+done
+kill -QUIT $pid 2>/dev/null; wait $pid; rm -rf "$DATA""#;
+
+/// The server that tests share, started by whoever asks first; nothing where PostgreSQL is not installed.
 pub(crate) fn server() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    let server = SERVER.get_or_init(|| {
-        let Some(programs) = programs() else {
-            let required = std::env::var("FLOWC_TEST_POSTGRES").is_ok_and(|value| value == "required");
-            assert!(!required, "PostgreSQL is not installed: apt-get install postgresql");
-            let _ = writeln!(std::io::stderr(), "the tests of PostgreSQL are passed over, since it is not installed");
-            return None;
-        };
-        Some(Server::start(&programs))
-    });
-    server.as_ref()
+    SERVER.get_or_init(own_server).as_ref()
 }
 
-/// The folder of `initdb` and `postgres`.
+/// A server of one test's own; nothing where PostgreSQL is not installed.
+pub(crate) fn own_server() -> Option<Server> {
+    let Some(programs) = programs() else {
+        let required = std::env::var("FLOWC_TEST_POSTGRES").is_ok_and(|value| value == "required");
+        assert!(!required, "PostgreSQL is not installed: apt-get install postgresql");
+        let _ = writeln!(std::io::stderr(), "a test of PostgreSQL is passed over, since it is not installed");
+        return None;
+    };
+    Some(Server::new(&programs))
+}
+
+/// The folder of `initdb`, `postgres` and `pg_isready`.
 fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let debian = versions.map(|version| version.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<_> = debian.chain(std::env::split_paths(&path)).collect();
     folders.sort();
-    folders.into_iter().rev().find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+    let all =
+        |folder: &PathBuf| ["initdb", "postgres", "pg_isready"].iter().all(|program| folder.join(program).exists());
+    folders.into_iter().rev().find(all)
 }
 
 impl Server {
-    fn start(programs: &Path) -> Self {
+    fn new(programs: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("flow-postgres-").tempdir().unwrap().keep();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut shell = Command::new("sh");
         shell
-            .arg("-c")
-            .arg(
-                r#"set -e
-                "$BIN/initdb" -D "$DATA/data" -U flow --auth=trust --no-sync -E UTF8 --locale=C >"$DATA/log" 2>&1
-                "$BIN/postgres" -D "$DATA/data" -p "$PORT" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-                    -c max_connections=300 >>"$DATA/log" 2>&1 &
-                set +e
-                cat >/dev/null
-                kill -QUIT $!; wait $!; rm -rf "$DATA""#,
-            )
+            .args(["-c", SCRIPT])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("BIN", programs)
@@ -65,7 +103,7 @@ impl Server {
             .env("PORT", port.to_string())
             .current_dir("/")
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0);
         // The server does not run as root.
@@ -74,14 +112,38 @@ impl Server {
             std::os::unix::fs::chown(&folder, Some(nobody), Some(nobody)).unwrap();
             shell.uid(nobody).gid(nobody);
         }
-        let server = Self { port, _shell: Mutex::new(shell.spawn().unwrap()) };
-        for _ in 0..600 {
-            if on_a_thread(&server.url("postgres"), "SELECT 1").is_ok() {
-                return server;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("{}", std::fs::read_to_string(folder.join("log")).unwrap_or_default());
+        let mut child = shell.spawn().unwrap();
+        let (told, says) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        let server = Self { port, folder, shell: Mutex::new(Shell { child, told, says }) };
+        server.hears("ready");
+        server
+    }
+
+    /// Waits until the shell says something, which must be this.
+    fn hears(&self, wanted: &str) {
+        let mut said = String::new();
+        self.shell.lock().unwrap().says.read_line(&mut said).unwrap();
+        let log = || std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        assert_eq!(said.trim_end(), wanted, "{}", log());
+    }
+
+    fn tell(&self, what: &str) {
+        writeln!(self.shell.lock().unwrap().told.as_mut().unwrap(), "{what}").unwrap();
+    }
+
+    /// Kills it.
+    pub(crate) fn dies(&self, how: Death) {
+        self.tell(match how {
+            Death::Immediate => "QUIT",
+            Death::Kill => "KILL",
+        });
+        self.hears("gone");
+    }
+
+    /// Starts it again, on what it left, and waits until it answers.
+    pub(crate) fn starts(&self) {
+        self.tell("start");
+        self.hears("ready");
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
@@ -94,6 +156,14 @@ impl Server {
         let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
         on_a_thread(&self.url("postgres"), &format!("CREATE DATABASE {name}")).unwrap();
         self.url(&name)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let shell = self.shell.get_mut().unwrap();
+        shell.told = None;
+        let _ = shell.child.wait();
     }
 }
 

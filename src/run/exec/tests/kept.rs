@@ -1,15 +1,17 @@
 //! Runs that are kept in a store: what engines that share one do with them.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use futures::future::BoxFuture;
 
 use crate::program::{Program, Stmt};
 use crate::run::exec::tests::build::*;
-use crate::run::journal::{Filter, JournalError, Labels, Note, Page};
+use crate::run::journal::{Filter, Journal, JournalError, Labels, Lease, Note, Opening, Page};
 use crate::run::{
-    Engine, EventKind, Limits, MemoryJournal, Once, OnceError, Request, RequestKind, ResumeError, Run, RunStatus,
-    RunStore, ToolContext, tool_in_context,
+    Engine, Event, EventKind, Limits, MemoryJournal, Once, OnceError, Request, RequestKind, ResumeError, Run,
+    RunStatus, RunStore, ToolContext, tool_in_context,
 };
 use crate::types::Type;
 use crate::value::{ErrorKind, Value};
@@ -56,7 +58,7 @@ fn waiting() -> Arc<Program> {
 }
 
 async fn status(store: &MemoryJournal, run: &str) -> RunStatus {
-    store.load(run).await.unwrap().summary.status
+    store.summary(run).await.unwrap().status
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,6 +133,46 @@ async fn a_run_of_a_dead_owner_is_taken_over_and_a_stale_owner_writes_nothing() 
     let calls = world.calls.lock().unwrap().clone();
     assert_eq!(calls.iter().filter(|call| call.starts_with("echo")).count(), 1, "{calls:?}");
     check_events(&store.recorded(run.id()));
+}
+
+/// A journal whose process falls asleep once it was told that what comes before the first call is durable.
+struct Asleep {
+    journal: MemoryJournal,
+    other: MemoryJournal,
+    commits: AtomicUsize,
+}
+
+impl Journal for Asleep {
+    fn open(&self, opening: Arc<Opening>) -> Lease {
+        self.journal.open(opening)
+    }
+
+    fn append(&self, lease: &Lease, events: &[Arc<Event>]) {
+        self.journal.append(lease, events);
+    }
+
+    fn commit<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), JournalError>> {
+        Box::pin(async move {
+            self.journal.commit(lease).await?;
+            if self.commits.fetch_add(1, Ordering::SeqCst) == 1 {
+                tokio::time::sleep(self.lease()).await;
+                self.journal.abandon();
+                self.other.claim(1, jiff::Timestamp::UNIX_EPOCH).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_asleep_for_a_lease_asks_again_before_it_calls() {
+    let (store, world) = (MemoryJournal::durable(), Arc::new(World::default()));
+    let program = program([flow("main", [step("a", call(ECHO, int(1))).stmt()])]);
+    let journal = Asleep { journal: store.owner(), other: store.owner(), commits: AtomicUsize::new(0) };
+    let engine = Engine::builder().tools(tools(&program, &world)).journal(journal).build().unwrap();
+    let error = engine.start(&program, "main", Value::Null).unwrap().value().await.unwrap_err();
+    assert!(error.message.contains("taken over"), "{}", error.message);
+    assert_eq!(*world.calls.lock().unwrap(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use flowc::run::journal::{Filter, Labels, Note, Rest};
 use flowc::run::{Event, EventKind, JournalError, Lease, RunStatus, RunStore};
-use flowc::store::SqliteStore;
+use flowc::store::{SqliteOptions, SqliteStore};
 use flowc::types::Text;
 use flowc::value::Value;
 use rusqlite::Connection;
@@ -120,7 +120,7 @@ impl Host {
 
     async fn open(&mut self) {
         while self.store.is_none() {
-            match SqliteStore::open_with(database(&self.disk), LEASE) {
+            match SqliteStore::open_with(database(&self.disk), SqliteOptions { lease: LEASE, ..SqliteOptions::default() }) {
                 Ok(store) => self.store = Some(Arc::new(store)),
                 Err(JournalError::Broken(why)) => self.refused(&why),
                 Err(why) => panic!("{why}"),

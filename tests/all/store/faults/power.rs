@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flowc::run::{EventKind, JournalError, RunStore};
-use flowc::store::SqliteStore;
+use flowc::store::{SqliteOptions, SqliteStore};
 
 use super::host::{Fact, Host, database, told, whole};
 use crate::faults::left;
@@ -18,7 +18,8 @@ pub(super) async fn examine(disk: &Path, host: &Host) -> usize {
         let state = state.unwrap().path();
         let acked = std::fs::read_to_string(state.join("acked")).map_or(0, |acked| acked.parse().unwrap());
         let facts = &host.facts[..acked];
-        let store = SqliteStore::open_with(database(&state), Duration::from_millis(1));
+        let options = SqliteOptions { lease: Duration::from_millis(1), ..SqliteOptions::default() };
+        let store = SqliteStore::open_with(database(&state), options);
         let store: Arc<dyn RunStore> = Arc::new(store.unwrap_or_else(|why| panic!("{}: {why}", state.display())));
         for run in 0..host.runs.len() {
             let standing = Standing::of(run, facts);
