@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::killed::Server;
 use super::{Bench, Ended};
-use crate::faults::{Disks, clear, disk, full, hit, renamed};
+use crate::faults::{Disks, clear, disk, full, hit, renamed, tell};
 
 const FLOW: &str = r#"
 flow all() -> list<string> {
@@ -149,7 +149,7 @@ fn sweep(faults: &[&str], one_in: usize) {
             }
             came += 1;
         }
-        println!("flowc, {fault}: {came}");
+        tell(&format!("flowc, {fault}: {came}"));
         assert!(came > 0, "{fault}");
     }
 }

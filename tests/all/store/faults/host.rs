@@ -73,7 +73,7 @@ impl Host {
     /// Does all that a store is asked to do. Before and after it was opened the last time, it is looked what the disk would
     /// hold in so many cases.
     pub(super) async fn work(&mut self, photos: usize) {
-        self.open().await;
+        self.open();
         let [first, second] = ["first", "second"].map(|name| self.begin(name));
         self.commit(&[first, second]).await;
         self.step(&[first], "page").await;
@@ -118,7 +118,7 @@ impl Host {
         }
     }
 
-    async fn open(&mut self) {
+    fn open(&mut self) {
         while self.store.is_none() {
             match SqliteStore::open_with(database(&self.disk), SqliteOptions { lease: LEASE, ..SqliteOptions::default() }) {
                 Ok(store) => self.store = Some(Arc::new(store)),
@@ -318,7 +318,7 @@ impl Host {
     /// As another process would that comes after this one.
     async fn reopen(&mut self) {
         self.store = None;
-        self.open().await;
+        self.open();
         for run in 0..self.runs.len() {
             match self.take(run).await {
                 Ok(lease) => {

@@ -7,7 +7,7 @@ mod power;
 
 use std::path::Path;
 
-use crate::faults::{alone, clear, disk, full, hit};
+use crate::faults::{alone, clear, disk, full, hit, tell};
 use host::Host;
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -33,7 +33,7 @@ fn sweep(under: &Path, faults: &[(&str, usize)], work: impl Fn(&Path)) {
             }
             came += 1;
         }
-        println!("{fault}: {came}");
+        tell(&format!("{fault}: {came}"));
         assert!(came > 0, "{fault}");
     }
 }
@@ -73,7 +73,8 @@ fn whenever_the_power_fails_what_is_acknowledged_is_kept() {
         let disk = disk(under, if full() { "watch16" } else { "watch1" });
         let mut host = Host::new(&disk);
         runtime().block_on(host.work(0));
-        println!("power: {} states", runtime().block_on(power::examine(&disk, &host)));
+        let states = runtime().block_on(power::examine(&disk, &host));
+        tell(&format!("power: {states} states"));
         clear(&disk);
     });
 }
