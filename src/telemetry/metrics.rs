@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use indexmap::IndexSet;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -44,7 +45,7 @@ pub struct Metrics {
     /// The runs that this process carries on.
     open: Mutex<HashMap<Text, Open>>,
     /// What was said of the runs that are kept.
-    told: Mutex<HashSet<RunLabels>>,
+    told: Mutex<IndexSet<RunLabels>>,
 }
 
 type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -221,7 +222,7 @@ impl Metrics {
         for Standing { flow, status, runs } in standing {
             let labels = RunLabels { flow: flow.to_string(), status: status.name() };
             self.kept.get_or_create(&labels).set(i64::try_from(*runs).unwrap_or(i64::MAX));
-            gone.remove(&labels);
+            gone.swap_remove(&labels);
             told.insert(labels);
         }
         for labels in gone {

@@ -42,6 +42,7 @@ fn show(address: &Url) {
     let Some(program) = words.next() else { return };
     let silent = Stdio::null;
     // Where none can be started, there is the address.
+    #[allow(clippy::disallowed_methods, reason = "the person's own browser")]
     let browser = Command::new(program)
         .args(words)
         .arg(address.as_str())

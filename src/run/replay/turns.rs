@@ -20,7 +20,7 @@ const OVERDUE: u64 = u64::MAX;
 /// What waits for its turn, or for the gate.
 #[derive(Default)]
 pub(super) struct Turns {
-    turns: BTreeMap<(u64, u64), Turn>,
+    order: BTreeMap<(u64, u64), Turn>,
     /// The number of the turn that came last.
     pub(super) now: u64,
     made: u64,
@@ -68,7 +68,7 @@ impl Replay {
             if granted.load(Ordering::Relaxed) {
                 return Poll::Ready(());
             }
-            if let Some(Turn::Strand(_, waker)) = self.lock().turns.get_mut(&key) {
+            if let Some(Turn::Strand(_, waker)) = self.lock().order.get_mut(&key) {
                 *waker = Some(cx.waker().clone());
             }
             Poll::Pending
@@ -102,7 +102,7 @@ impl Replay {
     /// All turns are over, and something that is recorded was not met again.
     pub(crate) fn advance(&self) -> Result<Next, Box<RunError>> {
         let mut state = self.lock();
-        let turn = state.turns.pop_first().map(|((number, _), turn)| {
+        let turn = state.order.pop_first().map(|((number, _), turn)| {
             state.now = number;
             turn
         });
@@ -137,13 +137,13 @@ impl Replay {
 impl Turns {
     /// Whether no turn is to come but of what is overdue.
     pub(super) fn are_over(&self) -> bool {
-        self.turns.first_key_value().is_none_or(|((number, _), _)| *number == OVERDUE)
+        self.order.first_key_value().is_none_or(|((number, _), _)| *number == OVERDUE)
     }
 
     fn add(&mut self, number: u64, turn: Turn) -> (u64, u64) {
         self.made += 1;
         let key = (number, self.made);
-        self.turns.insert(key, turn);
+        self.order.insert(key, turn);
         key
     }
 }
@@ -164,6 +164,6 @@ impl Expiry<'_> {
 
 impl Drop for Expiry<'_> {
     fn drop(&mut self) {
-        self.replay.lock().turns.remove(&self.key);
+        self.replay.lock().order.remove(&self.key);
     }
 }

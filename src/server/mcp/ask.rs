@@ -56,9 +56,9 @@ async fn person(run: &Run, path: &str, request: &Request, client: &Client) -> Re
         let message = if wrong.is_empty() { question.clone() } else { format!("{question}\n\n{wrong}") };
         let params =
             ElicitRequestParams::FormElicitationParams { meta: None, message, requested_schema: form.schema.clone() };
-        let said = match send(ServerRequest::ElicitRequest(ElicitRequest::new(params)), client).await? {
-            ClientResult::ElicitResult(said) => said,
-            _ => return Err("the MCP client answered with something else than what was asked for".to_owned()),
+        let asked = ServerRequest::ElicitRequest(ElicitRequest::new(params));
+        let ClientResult::ElicitResult(said) = send(asked, client).await? else {
+            return Err("the MCP client answered with something else than what was asked for".to_owned());
         };
         match said.action {
             ElicitationAction::Accept => {}

@@ -92,6 +92,7 @@ impl Session {
         if state.watched.len() >= MOST && !state.watched.contains_key(&uri) {
             return Err(format!("a client may watch {MOST} resources at once"));
         }
+        #[allow(clippy::disallowed_methods, reason = "it ends with the session")]
         let looking = tokio::spawn(look(file, uri.clone(), peer));
         if let Some(before) = state.watched.insert(uri, looking.abort_handle()) {
             before.abort();

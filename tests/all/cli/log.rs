@@ -22,7 +22,7 @@ fn run(log: Option<&str>) -> Ended {
 fn what_flows_log_is_told_on_standard_error_as_far_as_it_is_wanted() {
     let usual = run(None).says(&["INFO it goes well run=\"", "path=\"told\" fields={\"done\":1}\n"]);
     assert!(!usual.err.contains("in detail"), "{}", usual.err);
-    run(Some("debug")).says(&["INFO it goes well", "DEBUG in detail"]);
+    run(Some("debug")).says(&["INFO run:step: it goes well", "DEBUG run:step: in detail"]);
     assert!(!run(Some("flow=error")).err.contains("it goes well"));
     run(Some("a=b=c")).says(&["warning: `FLOW_LOG` is not understood", "it goes well"]);
 }

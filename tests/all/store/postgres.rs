@@ -172,6 +172,7 @@ async fn a_run_that_cannot_be_read_when_it_is_taken_up_goes_on_later() {
     let refused = engine.resume(lease).await;
     assert!(matches!(refused, Err(ResumeError::Journal(JournalError::Broken(_)))), "{refused:?}");
     away(server, &url, false);
+    let _keeper = engine.keep();
     let completed = |summary: RunSummary| summary.status == RunStatus::Completed;
     until("it goes on", async || store.summary(&run).await.is_ok_and(completed)).await;
 }

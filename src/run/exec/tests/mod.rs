@@ -39,7 +39,7 @@ async fn futures_are_small() {
     let sizes = [
         ("event", event, 168),
         ("strand", strand_size, 88),
-        ("block", block, 1040),
+        ("block", block, 1048),
         ("job with its attempts", attempts, 704),
         ("tool call", tool, 448),
     ];

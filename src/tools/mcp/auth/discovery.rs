@@ -32,7 +32,7 @@ pub(super) struct Found {
 
 /// RFC 9728, section 2.
 #[derive(Deserialize)]
-struct Resource {
+struct ResourceMetadata {
     resource: String,
     #[serde(default)]
     authorization_servers: Vec<Url>,
@@ -42,7 +42,7 @@ struct Resource {
 
 /// RFC 8414, section 2.
 #[derive(Deserialize)]
-struct Issuer {
+struct ServerMetadata {
     issuer: Option<String>,
     authorization_endpoint: Option<Url>,
     token_endpoint: Option<Url>,
@@ -109,7 +109,11 @@ pub(super) async fn find(client: &HttpClient, server: &Url, refusal: &Challenge)
 }
 
 /// How the server describes itself, where it does.
-async fn resource(client: &HttpClient, server: &Url, refusal: &Challenge) -> Result<Option<Resource>, ToolError> {
+async fn resource(
+    client: &HttpClient,
+    server: &Url,
+    refusal: &Challenge,
+) -> Result<Option<ResourceMetadata>, ToolError> {
     let named = refusal.metadata.as_deref().and_then(|at| server.join(at).ok());
     let path = server.path().trim_end_matches('/');
     let own = format!("/.well-known/oauth-protected-resource{path}");
@@ -119,7 +123,7 @@ async fn resource(client: &HttpClient, server: &Url, refusal: &Challenge) -> Res
         if asked.contains(&place) {
             continue;
         }
-        let found: Option<Resource> = read(client, &place).await?;
+        let found: Option<ResourceMetadata> = read(client, &place).await?;
         asked.push(place);
         if let Some(found) = found {
             return if is_of(&found.resource, server) {
@@ -142,7 +146,7 @@ fn is_of(resource: &str, server: &Url) -> bool {
 }
 
 /// How an authorization server describes itself.
-async fn issuer(client: &HttpClient, at: &Url) -> Result<Option<Issuer>, ToolError> {
+async fn issuer(client: &HttpClient, at: &Url) -> Result<Option<ServerMetadata>, ToolError> {
     let path = at.path().trim_end_matches('/');
     let mut places = vec![
         format!("/.well-known/oauth-authorization-server{path}"),
@@ -152,7 +156,7 @@ async fn issuer(client: &HttpClient, at: &Url) -> Result<Option<Issuer>, ToolErr
         places.push(format!("{path}/.well-known/openid-configuration"));
     }
     for place in places.iter().filter_map(|place| at.join(place).ok()) {
-        let Some(found) = read::<Issuer>(client, &place).await? else { continue };
+        let Some(found) = read::<ServerMetadata>(client, &place).await? else { continue };
         // It should be the very address (RFC 8414, section 3.3). Many that serve several tenants name their root; nobody
         // else speaks for an origin.
         let named = found.issuer.as_deref().map(Url::parse);

@@ -120,7 +120,10 @@ impl Host {
 
     fn open(&mut self) {
         while self.store.is_none() {
-            match SqliteStore::open_with(database(&self.disk), SqliteOptions { lease: LEASE, ..SqliteOptions::default() }) {
+            match SqliteStore::open_with(
+                database(&self.disk),
+                SqliteOptions { lease: LEASE, ..SqliteOptions::default() },
+            ) {
                 Ok(store) => self.store = Some(Arc::new(store)),
                 Err(JournalError::Broken(why)) => self.refused(&why),
                 Err(why) => panic!("{why}"),
