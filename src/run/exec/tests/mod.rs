@@ -41,7 +41,7 @@ async fn futures_are_small() {
         ("strand", strand_size, 88),
         ("block", block, 1048),
         ("job with its attempts", attempts, 704),
-        ("tool call", tool, 448),
+        ("tool call", tool, 456),
     ];
     for (what, size, most) in sizes {
         assert!(size <= most, "a {what} takes {size} bytes, more than {most}");
