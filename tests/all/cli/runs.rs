@@ -27,7 +27,10 @@ flow asks() -> string {
 
 const SKILLS: [(&str, &str); 3] = [
     ("mark", "cat >> ../../marks; echo >> ../../marks; echo '\"ok\"'"),
-    ("slow", "cat >> ../../marks; echo >> ../../marks; while [ ! -e ../../go ]; do sleep 0.05; done; echo '\"ok\"'"),
+    (
+        "slow",
+        "cat >> ../../marks; echo >> ../../marks; while [ -e main.sh ] && [ ! -e ../../go ]; do sleep 0.05; done; echo '\"ok\"'",
+    ),
     ("fails", "echo 'no such shelf' >&2; exit 3"),
 ];
 
