@@ -386,7 +386,8 @@ fn meant_clause(text: &str, word: &str) -> Option<&'static str> {
         return None;
     }
     let known = |wanted: &str| WORDS.iter().find(|(word, _)| *word == wanted).map(|(_, clause)| *clause);
-    known(word).or_else(|| known(nearest(word, WORDS.iter().map(|(word, _)| *word))?))
+    // A statement's keyword that is nearer than these was meant instead.
+    known(word).or_else(|| known(nearest(word, WORDS.iter().map(|(word, _)| *word).chain(KEYWORDS))?))
 }
 
 /// Whether a word goes on with a statement rather than beginning one.
