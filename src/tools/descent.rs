@@ -147,9 +147,9 @@ fn bury(seen: &[Seen]) {
         return;
     }
     let own = own();
-    let session = rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
-    let group = rustix::process::getpgrp().as_raw_nonzero().get();
-    let is_ours = |seen: &Seen| seen.group == group || (seen.group == seen.pid && seen.session == session);
+    // Not asked of the system directly: in a container they may be led from outside it, which is told as 0, and 0 is no process.
+    let Some(us) = seen.iter().find(|seen| seen.pid == own) else { return };
+    let is_ours = |seen: &Seen| seen.group == us.group || (seen.group == seen.pid && seen.session == us.session);
     let adopted = |seen: &&Seen| seen.parent == own && !is_ours(seen);
     for dead in seen.iter().filter(|seen| seen.zombie).filter(adopted) {
         let _ = rustix::process::waitpid(Pid::from_raw(dead.pid), rustix::process::WaitOptions::NOHANG);

@@ -104,3 +104,24 @@ fn the_schema_of_the_settings_is_printed_and_nobody_has_to_be_asked() {
     let bench = bench.file("flow.lock", "{");
     bench.flowc(&["check", "a.flow"]).exits(2).says(&["`flow.lock` cannot be read", "flowc tools sync"]);
 }
+
+/// A container's first process is of a session that is led from outside of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn programs_are_started_and_ended_in_a_container_too() {
+    let skill = "---\nname: one\ndescription: One.\nrun: [\"sh\", \"main.sh\"]\n---\n";
+    let bench = Bench::with("flow.toml", "[provide.text]\nskills = \"skills\"\n")
+        .file("skills/one/SKILL.md", skill)
+        .file("skills/one/main.sh", "sleep 1000 & echo 1")
+        .file("a.flow", "flow main() -> json { step one = text.run(\"one\") return one }");
+    let inside = |program: &std::ffi::OsStr, args: &[&str]| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--pid", "--mount-proc", "--fork"]);
+        command.arg(program).args(args).current_dir(bench.folder.path()).output().unwrap()
+    };
+    if !inside("true".as_ref(), &[]).status.success() {
+        return eprintln!("left out: this machine lets nobody make a container");
+    }
+    let ended = super::Ended::from(inside(bench.command(&[]).get_program(), &["run", "a.flow"]));
+    assert_eq!(ended.exits(0).out, "1\n");
+}

@@ -320,8 +320,9 @@ async fn made(store: &Arc<dyn RunStore>, calls: &Arc<Calls>) -> BTreeMap<&'stati
     for (state, flow) in waiting {
         runs.insert(state, start(state, flow).id().to_owned());
     }
-    let waits = async || store.standing().await.unwrap().iter().all(|flow| flow.status == RunStatus::Waiting);
-    until("they wait", async || waits().await && store.standing().await.unwrap().len() == 3).await;
+    let wait = |flow: &str, runs| Standing { flow: flow.into(), status: RunStatus::Waiting, runs };
+    let all = [wait("asks", 3), wait("pays", 2), wait("sleeps", 1)];
+    until("they wait", async || store.standing().await.unwrap() == all).await;
     drop(keeper);
 
     *calls.endless.lock().unwrap() = vec!["a", "book~undo"];
