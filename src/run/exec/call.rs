@@ -56,8 +56,9 @@ pub(super) fn tool<'m>(
         let until = timeout.filter(|_| machine.durable.is_some()).and_then(|timeout| later(machine.now(), timeout));
         let report = Progress { machine, path: &job.path, until, asked: AtomicU32::new(0), usage: Mutex::default() };
         let _busy = machine.rests.busy();
-        let sleeps = machine.signature(job.action).is_some_and(|tool| tool.name == "time.sleep");
-        let _rest = sleeps.then(|| machine.rests.rest(Some(clock::wakes(&args, began))));
+        // Only a run that is kept elsewhere may leave memory meanwhile.
+        let rests = machine.durable.and(machine.signature(job.action)).is_some_and(|tool| tool.name == "time.sleep");
+        let _rest = rests.then(|| machine.rests.rest(Some(clock::wakes(&args, began))));
         let calling = begin(job, tool, args, Attempt { label, number: attempts, began, timeout }, &report)?;
         let ended = bounded(&strand.scope, &*machine.engine.clock, timeout, calling).await;
         let mut usage = report.usage();

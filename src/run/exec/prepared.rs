@@ -26,21 +26,22 @@ impl Prepared {
             Action::Tool { shape, args, .. } => {
                 let signature = strand.machine.signature(action);
                 let mut values = Vec::with_capacity(args.len());
-                let mut given = Vec::with_capacity(args.len());
-                for (name, arg) in shape.names().zip(args) {
+                let mut left_out = Vec::new();
+                for (at, (name, arg)) in shape.names().zip(args).enumerate() {
                     let value = strand.eval(frame, arg)?;
                     let param = signature.and_then(|tool| tool.find(name));
                     // What may be left out and is null is not sent.
-                    if !value.is_null() || param.is_none_or(|param| param.required) {
-                        given.push(name);
-                        values.push(match param {
-                            Some(param) => value.without_absent(&param.ty),
-                            None => value,
-                        });
+                    if value.is_null() && param.is_some_and(|param| !param.required) {
+                        left_out.push(at);
                     }
+                    values.push(match param {
+                        Some(param) => value.without_absent(&param.ty),
+                        None => value,
+                    });
                 }
-                if values.len() < args.len() {
-                    let given = given.into_iter().cloned().zip(values);
+                if !left_out.is_empty() {
+                    let fields = shape.names().cloned().zip(values).enumerate();
+                    let given = fields.filter(|(at, _)| !left_out.contains(at)).map(|(_, field)| field);
                     return Ok(Prepared::Args(Value::record(given)));
                 }
                 let args = Record { shape: Arc::clone(shape), values };

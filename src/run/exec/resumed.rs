@@ -247,7 +247,8 @@ pub(super) async fn limited<F: Future>(
 ) -> (F::Output, bool) {
     let now = machine.now();
     let remaining = limit.saturating_sub(left(since, now));
-    let _due = later(now, remaining).map(|until| machine.rests.limit(until));
+    let until = machine.durable.and_then(|_| later(now, remaining));
+    let _due = until.map(|until| machine.rests.limit(until));
     let expiry = machine.live().err().and_then(|replay| replay.expiry(&path, scope, remaining.is_zero()));
     match expiry {
         Some(expiry) => (work.await, expiry.fired()),
