@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, ffi};
 
 use crate::run::journal::JournalError;
 
@@ -80,7 +80,7 @@ pub(super) fn writer(path: &Path, patience: Duration) -> rusqlite::Result<Connec
     Ok(db)
 }
 
-/// Opens a database again that failed.
+/// Opens a database again that failed. Waits for whoever reads.
 pub(super) fn reopen(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     let db = writer(path, patience)?;
     if settle(&db)? { Ok(db) } else { Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)) }
@@ -131,6 +131,11 @@ fn version(db: &Connection) -> rusqlite::Result<usize> {
     }
     let version: i64 = db.query_row("SELECT coalesce(max(version), 0) FROM schema_version", [], |row| row.get(0))?;
     Ok(usize::try_from(version).unwrap_or(0))
+}
+
+/// Whether a database failed only because others had locked it.
+pub(super) fn locked(why: &rusqlite::Error) -> bool {
+    matches!(why.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::FileLockingProtocolFailed))
 }
 
 /// What is wrong with a database.

@@ -74,6 +74,8 @@ pub(super) struct Writer {
     patience: Duration,
     /// Closed by what fails, and opened again for the next batch.
     db: Option<Connection>,
+    /// What was written may not be on the disk: see [`schema::settle`].
+    unsettled: bool,
     pub(super) me: Owner,
     /// When it was last said in the database who this is.
     registered: Option<Instant>,
@@ -96,6 +98,7 @@ impl Writer {
             path,
             patience: options.patience,
             db: None,
+            unsettled: false,
             me: Owner::new(),
             registered: None,
             watch: Watch::new(options.lease),
@@ -136,6 +139,8 @@ impl Writer {
             Err(why) => {
                 // What a failed write left of the file in memory is not to be trusted, and a sync that failed once may
                 // seem to succeed when it is tried again: <https://www.sqlite.org/wal.html>, `fsync` in postgres.
+                // Where others held a lock, nothing was written.
+                self.unsettled |= !schema::locked(&why);
                 let why = schema::broken(&self.path, &why);
                 tracing::error!(%why, "the runs that were to be written stop, and go on from what is durable");
                 (self.db, self.registered) = (None, None);
@@ -171,8 +176,10 @@ impl Writer {
         self.seized.clear();
         let mut db = match self.db.take() {
             Some(db) => db,
-            None => schema::reopen(&self.path, self.patience)?,
+            None if self.unsettled => schema::reopen(&self.path, self.patience)?,
+            None => schema::writer(&self.path, self.patience)?,
         };
+        self.unsettled = false;
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut outcomes = Vec::with_capacity(batch.parts.len());
         for part in &batch.parts {

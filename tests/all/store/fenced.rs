@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use flowc::run::RunStore;
 use flowc::store::{SqliteOptions, SqliteStore};
 use jiff::Timestamp;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use crate::store::work::{Call, Outcome, Work, hold, program, read_log, say, start, until};
 use crate::store::world::World;
@@ -78,6 +78,13 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Stops it: all its threads stand when this returns.
+    fn stop(&self) {
+        self.signal(Signal::STOP);
+        let (_, status) = waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "{status:?}");
+    }
+
     /// The runs that are its own and have not ended.
     fn runs(&self, world: &World) -> usize {
         let pid = self.child.id();
@@ -95,6 +102,11 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let said = std::fs::read_to_string(&self.said).unwrap_or_default();
+            let last: Vec<&str> = said.lines().rev().take(20).collect();
+            say(&format!("{}, from the last: {last:#?}", self.said.display()));
+        }
     }
 }
 
@@ -104,11 +116,12 @@ struct Stop {
     over: Timestamp,
 }
 
-/// A database, and whether its lock is free: a process that is stopped while it writes holds that of SQLite.
+/// A database, and how to do something while nobody writes to it: a process that is stopped while it writes would hold the
+/// lock of SQLite.
 struct Database {
     address: String,
     world: World,
-    free: Box<dyn Fn() -> bool>,
+    quiet: Box<dyn Fn(&dyn Fn())>,
 }
 
 /// Stops a process until all its runs are another's.
@@ -116,14 +129,7 @@ async fn stopped(process: &Process, database: &Database) -> Option<Stop> {
     let world = &database.world;
     until("it has runs", async || process.runs(world) > 0 || left(world) == 0).await;
     let owner = process.owner(world)?;
-    loop {
-        process.signal(Signal::STOP);
-        if (database.free)() {
-            break;
-        }
-        process.signal(Signal::CONT);
-        tokio::time::sleep(Duration::from_millis(7)).await;
-    }
+    (database.quiet)(&|| process.stop());
     let at = now();
     let sql = format!("SELECT count(*) FROM workflow_runs WHERE status = 'running' AND owner = {owner}");
     let had: usize = world.ask(&sql)[0].parse().unwrap();
@@ -206,14 +212,16 @@ async fn two_processes_race_for_a_thousand_runs_in_a_file() {
     let path = folder.path().join("flow.db");
     let asked = path.clone();
     let address = path.display().to_string();
-    let free = move || {
+    let quiet = move |act: &dyn Fn()| {
         let db = rusqlite::Connection::open(&path).unwrap();
-        db.busy_timeout(Duration::from_millis(200)).unwrap();
-        db.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
+        db.busy_timeout(Duration::from_secs(60)).unwrap();
+        db.execute_batch("BEGIN IMMEDIATE").unwrap();
+        act();
+        db.execute_batch("ROLLBACK").unwrap();
     };
     let ask = move |sql: &str| super::sqlite::ask(&asked, sql);
     let world = World::new(Box::new(|| unreachable!()), Box::new(ask));
-    race(Database { address, world, free: Box::new(free) }).await;
+    race(Database { address, world, quiet: Box::new(quiet) }).await;
 }
 
 #[cfg(feature = "postgres")]
@@ -223,5 +231,5 @@ async fn two_processes_race_for_a_thousand_runs_in_postgresql() {
     let address = server.database();
     let asked = address.clone();
     let world = World::new(Box::new(|| unreachable!()), Box::new(move |sql| super::server::ask(&asked, sql)));
-    race(Database { address, world, free: Box::new(|| true) }).await;
+    race(Database { address, world, quiet: Box::new(|act| act()) }).await;
 }

@@ -81,6 +81,10 @@ async fn a_file_that_is_locked_too_long_stops_runs_until_it_is_free() {
     use flowc::store::{SqliteOptions, SqliteStore};
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flow.db");
+    drop(SqliteStore::open(&path).unwrap());
+    // Whoever reads all the while, and be it a process that is stopped, keeps nobody from going on.
+    let reading = rusqlite::Connection::open(&path).unwrap();
+    reading.execute_batch("BEGIN; SELECT count(*) FROM workflow_runs").unwrap();
     let (opened, locked, asked) = (path.clone(), path.clone(), path.clone());
     runs_stop_and_go_on(Lockable {
         open: Box::new(move |patience| {
@@ -98,6 +102,7 @@ async fn a_file_that_is_locked_too_long_stops_runs_until_it_is_free() {
         world: World::new(Box::new(|| unreachable!()), Box::new(move |sql| super::sqlite::ask(&asked, sql))),
     })
     .await;
+    drop(reading);
 }
 
 #[cfg(all(feature = "postgres", unix))]
