@@ -213,7 +213,9 @@ fn replayed<F: Future>(
     loop {
         while woken.0.swap(false, Ordering::Relaxed) {
             let polled = body.as_mut().poll(&mut inner);
-            if let (Poll::Ready(_), Err(unmet)) = (&polled, replay.complete()) {
+            if polled.is_ready()
+                && let Err(unmet) = replay.complete()
+            {
                 machine.halt(Halt::Parked(*unmet));
             }
             if polled.is_ready() || machine.halt.get().is_some() {

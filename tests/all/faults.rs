@@ -58,9 +58,15 @@ pub(crate) fn tell(text: &str) {
     println!("{text}");
 }
 
-/// Whether all is to be tried, and not only as much as there is always time for.
+/// Whether all is to be tried, and not only as much as there is always time for: `FLOW_FAULTS=full`, or `FLOW_FAULTS=eio`
+/// for one fault alone.
 pub(crate) fn full() -> bool {
-    std::env::var_os("FLOW_FAULTS").is_some_and(|value| value == "full")
+    std::env::var_os("FLOW_FAULTS").is_some()
+}
+
+/// Whether a fault is to be tried.
+pub(crate) fn wanted(fault: &str) -> bool {
+    std::env::var("FLOW_FAULTS").map_or(true, |only| only == "full" || only == fault)
 }
 
 /// A disk with these faults.

@@ -1,9 +1,11 @@
 //! Opening a database: how it is to keep what it is given, and what tables it has.
 
-use std::path::Path;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, ffi};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ffi};
 
 use crate::run::journal::JournalError;
 
@@ -57,13 +59,18 @@ fn sync_folder(_folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Opens a database to write to.
-pub(super) fn writer(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
+/// Opens a database to write to. Its log stays where it is: see [`settle`] and [`settled`].
+fn writer(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     let db = Connection::open(path)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     db.busy_timeout(patience)?;
-    db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0)).and_then(|mode| {
-        if mode == "wal" { Ok(()) } else { Err(rusqlite::Error::InvalidParameterName(format!("no WAL but `{mode}`"))) }
-    })?;
+    // To its end: what fails when the mode is written is told after the row that says what it is. Whoever opened the file then
+    // would find it empty, and remove its log.
+    let mode: rusqlite::Result<Vec<String>> =
+        db.prepare("PRAGMA journal_mode = wal")?.query_map([], |row| row.get(0))?.collect();
+    if let Some(mode) = mode?.into_iter().find(|mode| mode != "wal") {
+        return Err(rusqlite::Error::InvalidParameterName(format!("no WAL but `{mode}`")));
+    }
     db.pragma_update(None, "synchronous", "full")?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
@@ -71,26 +78,53 @@ pub(super) fn writer(path: &Path, patience: Duration) -> rusqlite::Result<Connec
     // SQLite makes the log where it is read first, and syncs its name later but does not say where that fails: power loss
     // would take the whole log, and what was acknowledged with it.
     db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-    let folder = std::path::absolute(path).ok().and_then(|path| path.parent().map(Path::to_owned));
-    folder.map_or(Ok(()), |folder| sync_folder(&folder)).map_err(|why| {
-        let failed = ffi::Error::new(ffi::SQLITE_IOERR_DIR_FSYNC);
-        rusqlite::Error::SqliteFailure(failed, Some(format!("its folder cannot be synced: {why}")))
-    })?;
+    let synced = real(path).and_then(|path| path.parent().map_or(Ok(()), sync_folder));
+    synced.map_err(|why| failed(ffi::SQLITE_IOERR_DIR_FSYNC, "its folder cannot be synced", &why))?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
 }
 
-/// Opens a database again that failed. Waits for whoever reads.
+/// Opens a database again that failed.
 pub(super) fn reopen(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
-    let db = writer(path, patience)?;
-    if settle(&db)? { Ok(db) } else { Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)) }
+    let mut db = writer(path, patience)?;
+    settle(&mut db, path)?;
+    Ok(db)
 }
 
-/// Brings all of the log into the file and has the log begin anew. What a failed sync did not write can still be read from the
-/// kernel's memory, as if it were there; no later sync would write it, and what is appended to the log would be lost with it
-/// when the power fails. False where others are at it.
-pub(super) fn settle(db: &Connection) -> rusqlite::Result<bool> {
-    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
+/// Writes the log again, all of it as it is, while nobody else writes. What a failed sync did not write can still be read from
+/// the kernel's memory, as if it were there, and no later sync would write it: with a power failure it would be lost, and what is
+/// appended to it too. A checkpoint is no help but a danger: where the log's end does not reach the disk, what comes before it may be brought
+/// into the file a second time, over what is newer.
+pub(super) fn settle(db: &mut Connection, path: &Path) -> rusqlite::Result<()> {
+    let alone = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let written = real(path).and_then(|path| {
+        let mut log = path.into_os_string();
+        log.push("-wal");
+        write_again(Path::new(&log))
+    });
+    written.map_err(|why| failed(ffi::SQLITE_IOERR_FSYNC, "its log cannot be written again", &why))?;
+    alone.rollback()?;
+    settled(db)
+}
+
+/// Has the last who closes a database bring its log into the file.
+pub(super) fn settled(db: &Connection) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(|_| ())
+}
+
+fn write_again(file: &Path) -> std::io::Result<()> {
+    let mut file = std::fs::File::options().read(true).write(true).open(file)?;
+    let mut part = vec![0; 1 << 20];
+    let mut at = 0;
+    loop {
+        file.seek(SeekFrom::Start(at))?;
+        let read = file.read(&mut part)?;
+        let Some(read) = part.get(..read).filter(|read| !read.is_empty()) else { break };
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(read)?;
+        at += read.len() as u64;
+    }
+    file.sync_data()
 }
 
 /// Opens a database to read from.
@@ -133,9 +167,13 @@ fn version(db: &Connection) -> rusqlite::Result<usize> {
     Ok(usize::try_from(version).unwrap_or(0))
 }
 
-/// Whether a database failed only because others had locked it.
-pub(super) fn locked(why: &rusqlite::Error) -> bool {
-    matches!(why.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::FileLockingProtocolFailed))
+/// Where a database is: SQLite follows links, and has the log there.
+fn real(path: &Path) -> std::io::Result<PathBuf> {
+    std::fs::canonicalize(path)
+}
+
+fn failed(code: std::ffi::c_int, what: &str, why: &std::io::Error) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(format!("{what}: {why}")))
 }
 
 /// What is wrong with a database.

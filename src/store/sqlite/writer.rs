@@ -74,8 +74,6 @@ pub(super) struct Writer {
     patience: Duration,
     /// Closed by what fails, and opened again for the next batch.
     db: Option<Connection>,
-    /// What was written may not be on the disk: see [`schema::settle`].
-    unsettled: bool,
     pub(super) me: Owner,
     /// When it was last said in the database who this is.
     registered: Option<Instant>,
@@ -91,14 +89,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, db: Connection, options: &SqliteOptions) -> rusqlite::Result<Self> {
+    pub(super) fn new(path: PathBuf, mut db: Connection, options: &SqliteOptions) -> rusqlite::Result<Self> {
         // What was said before comes with the runs that it was said to, when they are taken and loaded.
         let last: i64 = db.query_row("SELECT coalesce(max(number), 0) FROM workflow_messages", [], |row| row.get(0))?;
         let mut writer = Self {
             path,
             patience: options.patience,
             db: None,
-            unsettled: false,
             me: Owner::new(),
             registered: None,
             watch: Watch::new(options.lease),
@@ -108,10 +105,10 @@ impl Writer {
             read: Arc::new(AtomicU64::new(last as u64)),
         };
         if control::living(&mut writer, &db)?.len() == 1 {
-            // The last to write may have failed. Whoever else looks at it is not waited for: the log was read before then.
-            db.busy_timeout(Duration::ZERO)?;
-            schema::settle(&db)?;
-            db.busy_timeout(options.patience)?;
+            // The last to write may have failed.
+            schema::settle(&mut db, &writer.path)?;
+        } else {
+            schema::settled(&db)?;
         }
         writer.db = Some(db);
         Ok(writer)
@@ -139,8 +136,6 @@ impl Writer {
             Err(why) => {
                 // What a failed write left of the file in memory is not to be trusted, and a sync that failed once may
                 // seem to succeed when it is tried again: <https://www.sqlite.org/wal.html>, `fsync` in postgres.
-                // Where others held a lock, nothing was written.
-                self.unsettled |= !schema::locked(&why);
                 let why = schema::broken(&self.path, &why);
                 tracing::error!(%why, "the runs that were to be written stop, and go on from what is durable");
                 (self.db, self.registered) = (None, None);
@@ -176,10 +171,8 @@ impl Writer {
         self.seized.clear();
         let mut db = match self.db.take() {
             Some(db) => db,
-            None if self.unsettled => schema::reopen(&self.path, self.patience)?,
-            None => schema::writer(&self.path, self.patience)?,
+            None => schema::reopen(&self.path, self.patience)?,
         };
-        self.unsettled = false;
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut outcomes = Vec::with_capacity(batch.parts.len());
         for part in &batch.parts {

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::killed::Server;
 use super::{Bench, Ended};
-use crate::faults::{Disks, clear, disk, full, hit, renamed, tell};
+use crate::faults::{Disks, clear, disk, full, hit, renamed, tell, wanted};
 
 const FLOW: &str = r#"
 flow all() -> list<string> {
@@ -135,11 +135,11 @@ impl Trial {
     }
 }
 
-/// Each fault at one in so many operations, or at all of them with `FLOW_FAULTS=full`.
+/// Each fault at one in so many operations, or at all of them with `FLOW_FAULTS=full`; `FLOW_FAULTS=eio` tries one.
 fn sweep(faults: &[&str], one_in: usize) {
     let trial = Trial::new();
     let step = if full() { 1 } else { one_in };
-    for (place, fault) in faults.iter().enumerate() {
+    for (place, fault) in faults.iter().enumerate().filter(|(_, fault)| wanted(fault)) {
         let mut came = 0;
         for number in (1 + (place * 7) % step..).step_by(step) {
             let seed = if *fault == "power" { format!("s{}", number % 7) } else { String::new() };
