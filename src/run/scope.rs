@@ -4,11 +4,14 @@
 //! started has ended.
 
 use std::future::Future;
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use pin_project_lite::pin_project;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use crate::run::ports::Clock;
 
@@ -53,40 +56,54 @@ pub(crate) enum Ended<T> {
 
 /// Waits for the leaf of a scope for at most `limit`; the leaf is dropped when its time is up or the scope is
 /// cancelled. Nothing is set up for a leaf that is ready at once.
-pub(crate) fn bounded<F: Future>(
-    scope: &Scope,
-    clock: &dyn Clock,
+pub(crate) fn bounded<'s, F: Future + Unpin>(
+    scope: &'s Scope,
+    clock: &'s dyn Clock,
     limit: Option<Duration>,
     leaf: F,
-) -> impl Future<Output = Ended<F::Output>> {
-    let token = &scope.0;
-    // A block, not an async function, which would hold its arguments twice.
-    async move {
-        let mut leaf = pin!(leaf);
-        if let Poll::Ready(output) = futures::poll!(leaf.as_mut()) {
-            return Ended::Done(output);
+) -> Bounded<'s, F> {
+    Bounded { leaf, token: &scope.0, timer: Timer::Unset(clock, limit), cancelled: None }
+}
+
+pin_project! {
+    /// See [`bounded`]. By hand, since many wait at once: an async block would hold most of it twice.
+    pub(crate) struct Bounded<'s, F> {
+        leaf: F,
+        token: &'s CancellationToken,
+        timer: Timer<'s>,
+        #[pin]
+        cancelled: Option<WaitForCancellationFuture<'s>>,
+    }
+}
+
+enum Timer<'s> {
+    Unset(&'s dyn Clock, Option<Duration>),
+    Set(Option<BoxFuture<'static, ()>>),
+}
+
+impl<F: Future + Unpin> Future for Bounded<'_, F> {
+    type Output = Ended<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(output) = this.leaf.poll_unpin(cx) {
+            return Poll::Ready(Ended::Done(output));
         }
-        let mut cancelled = pin!(token.cancelled());
-        let mut timer = limit.map(|limit| clock.sleep(limit));
-        // The leaf was polled just now with this very waker.
-        let mut polled = true;
-        std::future::poll_fn(|cx| {
-            if !std::mem::take(&mut polled)
-                && let Poll::Ready(output) = leaf.as_mut().poll(cx)
-            {
-                return Poll::Ready(Ended::Done(output));
-            }
-            if cancelled.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Ended::Cancelled);
-            }
-            if let Some(timer) = &mut timer
-                && timer.as_mut().poll(cx).is_ready()
-            {
-                return Poll::Ready(Ended::TimedOut);
-            }
-            Poll::Pending
-        })
-        .await
+        if this.cancelled.is_none() {
+            this.cancelled.set(Some(this.token.cancelled()));
+        }
+        if this.cancelled.as_pin_mut().is_some_and(|cancelled| cancelled.poll(cx).is_ready()) {
+            return Poll::Ready(Ended::Cancelled);
+        }
+        if let Timer::Unset(clock, limit) = *this.timer {
+            *this.timer = Timer::Set(limit.map(|limit| clock.sleep(limit)));
+        }
+        if let Timer::Set(Some(timer)) = this.timer
+            && timer.poll_unpin(cx).is_ready()
+        {
+            return Poll::Ready(Ended::TimedOut);
+        }
+        Poll::Pending
     }
 }
 

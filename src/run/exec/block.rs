@@ -16,7 +16,16 @@ pub(super) fn block<'s, 'm: 's>(
     frame: &'s mut [Value],
     block: &'m Block,
 ) -> BoxFuture<'s, Flowing> {
-    Box::pin(async move {
+    Box::pin(statements(strand, frame, block))
+}
+
+/// As [`block`], for whoever keeps its future in a place of its own.
+pub(super) fn statements<'s, 'm: 's>(
+    strand: &'s mut Strand<'m>,
+    frame: &'s mut [Value],
+    block: &'m Block,
+) -> impl Future<Output = Flowing> {
+    async move {
         for stmt in &block.stmts {
             let exit = match stmt {
                 // The common ones first, without a future of their own.
@@ -39,7 +48,7 @@ pub(super) fn block<'s, 'm: 's>(
             }
         }
         Ok(Exit::Next)
-    })
+    }
 }
 
 /// A statement that takes no time.

@@ -45,7 +45,7 @@ pub(super) fn tool<'m>(
             return recorded;
         }
         machine.before_call().await;
-        let args = job.take_prepared()?.into_args();
+        let (args, wakes) = taken(machine, job, began)?;
         let job = &*job;
         let attempts = tally.attempts;
         if let Some(account) = &strand.account {
@@ -56,9 +56,7 @@ pub(super) fn tool<'m>(
         let until = timeout.filter(|_| machine.durable.is_some()).and_then(|timeout| later(machine.now(), timeout));
         let report = Progress { machine, path: &job.path, until, asked: AtomicU32::new(0), usage: Mutex::default() };
         let _busy = machine.rests.busy();
-        // Only a run that is kept elsewhere may leave memory meanwhile.
-        let rests = machine.durable.and(machine.signature(job.action)).is_some_and(|tool| tool.name == "time.sleep");
-        let _rest = rests.then(|| machine.rests.rest(Some(clock::wakes(&args, began))));
+        let _rest = wakes.map(|wakes| Box::new(machine.rests.rest(Some(wakes))));
         let calling = begin(job, tool, args, Attempt { label, number: attempts, began, timeout }, &report)?;
         let ended = bounded(&strand.scope, &*machine.engine.clock, timeout, calling).await;
         let mut usage = report.usage();
@@ -69,10 +67,22 @@ pub(super) fn tool<'m>(
         if usage.usd == 0.0 {
             usage.usd = price;
         }
-        tally.spent.add(&usage);
-        tally.last = usage;
+        tally.spend(&usage);
         result_of(machine, job, ended, attempts)
     }
+}
+
+/// The arguments of a call, and when it is over where it only sleeps. Only a run that is kept elsewhere may leave memory
+/// meanwhile.
+fn taken(
+    machine: &Machine<'_>,
+    job: &mut Job<'_>,
+    began: Timestamp,
+) -> Result<(Value, Option<Timestamp>), Box<Failure>> {
+    let args = job.take_prepared()?.into_args();
+    let sleeps = machine.durable.and(machine.signature(job.action)).is_some_and(|tool| tool.name == "time.sleep");
+    let wakes = sleeps.then(|| clock::wakes(&args, began));
+    Ok((args, wakes))
 }
 
 /// What a call is known to cost, in US dollars.

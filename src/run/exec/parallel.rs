@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use crate::program::{Branch, Capture, ParallelFor};
-use crate::run::exec::block::block;
+use crate::run::exec::block::statements;
 use crate::run::exec::step::{Performed, perform};
 use crate::run::exec::undo::{self, Pending};
 use crate::run::exec::{Exit, Flowing, Stop, Strand, set};
@@ -105,7 +105,7 @@ pub(super) async fn each<'m>(
             }
             // A block, not a function: it holds what it captures once, and there may be very many.
             running.push(async move {
-                let ended = block(&mut strand, &mut frame, &it.body).await;
+                let ended = statements(&mut strand, &mut frame, &it.body).await;
                 if ended.is_err() {
                     undo::down_to(&mut strand, 0).await;
                 }

@@ -127,7 +127,7 @@ pub(super) fn failed(machine: &Machine<'_>, job: &Job<'_>, label: &str) -> bool 
 }
 
 /// How a step ended that was cancelled between two attempts, in its turn.
-pub(super) fn cut<'s, 'm: 's>(strand: &'s Strand<'m>, job: &'s Job<'m>, stop: Stop) -> BoxFuture<'s, Flowing> {
+pub(super) fn cut<'s, 'm: 's>(strand: &'s Strand<'m>, job: &'s Job<'m>, stop: Stop) -> BoxFuture<'s, Result<(), Stop>> {
     Box::pin(async move {
         if let Err(replay) = strand.machine.live()
             && let Some(number) = replay.settled(&job.path)
@@ -153,7 +153,7 @@ fn given(job: &Job<'_>, attempts: u32, kind: &EventKind) -> Result<Value, Stop> 
 
 /// Enters what a call spent into the accounts, which an earlier life has asked.
 fn settle(strand: &Strand<'_>, job: &Job<'_>, tally: &mut Tally, kind: &EventKind) {
-    let before = tally.spent;
+    let before = tally.usage().as_deref().copied().unwrap_or_default();
     let spent = match kind {
         EventKind::StepRetrying { usage, .. } => {
             let mut spent = before;
@@ -166,7 +166,7 @@ fn settle(strand: &Strand<'_>, job: &Job<'_>, tally: &mut Tally, kind: &EventKin
         | EventKind::StepCaught { usage, .. } => usage.as_deref().copied().unwrap_or(before),
         _ => before,
     };
-    tally.spent = spent;
+    tally.set_usage(&spent);
     if let Some(account) = &strand.account {
         let usage = Usage {
             input_tokens: spent.input_tokens.saturating_sub(before.input_tokens),

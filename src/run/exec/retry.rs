@@ -20,20 +20,39 @@ pub(super) struct Tally {
     /// When the first began.
     pub(super) began: Timestamp,
     pub(super) attempts: u32,
-    pub(super) spent: Usage,
+    spent: Option<Box<Usage>>,
     /// Of that, by the last attempt.
-    pub(super) last: Usage,
+    last: Option<Box<Usage>>,
 }
 
 impl Tally {
+    /// Before the first attempt.
+    pub(super) fn new() -> Self {
+        Self { began: Timestamp::UNIX_EPOCH, attempts: 0, spent: None, last: None }
+    }
+
     /// From the first attempt's start until `now`.
     pub(super) fn millis(&self, now: Timestamp) -> u64 {
         millis_between(self.began, now)
     }
 
+    /// Adds what an attempt spent.
+    pub(super) fn spend(&mut self, usage: &Usage) {
+        let some = (*usage != Usage::default()).then(|| Box::new(*usage));
+        if let Some(usage) = &some {
+            self.spent.get_or_insert_default().add(usage);
+        }
+        self.last = some;
+    }
+
     /// What was spent, if anything was.
     pub(super) fn usage(&self) -> Option<Box<Usage>> {
-        (self.spent != Usage::default()).then(|| Box::new(self.spent))
+        self.spent.clone()
+    }
+
+    /// Says what all attempts so far spent.
+    pub(super) fn set_usage(&mut self, spent: &Usage) {
+        self.spent = (*spent != Usage::default()).then(|| Box::new(*spent));
     }
 }
 
@@ -50,8 +69,7 @@ pub(super) fn attempts<'m>(
     let machine = strand.machine;
     async move {
         let held = strand.undos.len();
-        let mut tally =
-            Tally { began: Timestamp::UNIX_EPOCH, attempts: 0, spent: Usage::default(), last: Usage::default() };
+        let mut tally = Tally::new();
         loop {
             tally.attempts += 1;
             let label = path::attempt(&job.path, tally.attempts);
@@ -72,37 +90,48 @@ pub(super) fn attempts<'m>(
                 form(strand, frame, job, (&label, at), tally.attempts).await
             };
             let ended = if machine.live().is_ok() { ended } else { as_recorded(strand, job, &label, ended).await };
-            let failure = match ended {
-                Err(Stop::Failed(failure)) => failure,
-                Err(Stop::Cancelled) => {
-                    undo::down_to(strand, held).await;
-                    return (Err(Stop::Cancelled), tally);
-                }
-                ended => return (ended, tally),
-            };
-            undo::down_to(strand, held).await;
-            let after = machine
-                .replay
-                .as_ref()
-                .and_then(|replay| replay.after(&job.path, &label, &path::attempt(&job.path, tally.attempts + 1)));
-            let wait = match &after {
-                Some(After::End) => None,
-                Some(After::Began(_) | After::Due(_)) => Some(Duration::ZERO),
-                None => job.plan.next(tally.attempts, &failure, machine.engine.clock.jitter()),
-            };
-            let Some(wait) = wait else { return (Err(Stop::Failed(failure)), tally) };
-            machine.push(EventKind::StepRetrying {
-                path: label,
-                attempt: tally.attempts,
-                error: failure.error,
-                wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                usage: (tally.last != Usage::default()).then(|| Box::new(tally.last)),
-            });
-            if let Err(stop) = between_attempts(strand, &job.path, after, wait).await {
-                let ended = if machine.live().is_ok() { Err(stop) } else { cut(strand, job, stop).await };
-                return (ended, tally);
+            let Err(stop) = ended else { return (ended, tally) };
+            // In a box: what it holds would be in the future of every step.
+            if let Err(stop) = Box::pin(again(strand, job, stop, label, held, &mut tally)).await {
+                return (Err(stop), tally);
             }
         }
+    }
+}
+
+/// After an attempt that did not come to its end: undoes what it did, and waits until there is to be another.
+///
+/// # Errors
+/// How the step ends where there is not.
+async fn again(
+    strand: &mut Strand<'_>,
+    job: &Job<'_>,
+    stop: Stop,
+    label: Text,
+    held: usize,
+    tally: &mut Tally,
+) -> Result<(), Stop> {
+    let machine = strand.machine;
+    undo::down_to(strand, held).await;
+    let Stop::Failed(failure) = stop else { return Err(stop) };
+    let next = path::attempt(&job.path, tally.attempts + 1);
+    let after = machine.replay.as_ref().and_then(|replay| replay.after(&job.path, &label, &next));
+    let wait = match &after {
+        Some(After::End) => None,
+        Some(After::Began(_) | After::Due(_)) => Some(Duration::ZERO),
+        None => job.plan.next(tally.attempts, &failure, machine.engine.clock.jitter()),
+    };
+    let Some(wait) = wait else { return Err(Stop::Failed(failure)) };
+    machine.push(EventKind::StepRetrying {
+        path: label,
+        attempt: tally.attempts,
+        error: failure.error,
+        wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+        usage: tally.last.clone(),
+    });
+    match between_attempts(strand, &job.path, after, wait).await {
+        Err(stop) if machine.live().is_err() => cut(strand, job, stop).await,
+        ended => ended,
     }
 }
 

@@ -76,11 +76,10 @@ pub(super) fn perform<'m>(
     async move {
         strand.may_begin()?;
         strand.breathe().await?;
-        let path = strand.path_of(&step.segment);
+        let mut job = Job::of_step(machine, step, strand.path_of(&step.segment));
         if machine.live().is_err() {
-            resumed::reach(strand, &path).await?;
+            resumed::reach(strand, &job.path).await?;
         }
-        let mut job = Job::of_step(machine, step, path);
         match job.prepare(strand, frame, step) {
             Ok(true) => {}
             Ok(false) => {

@@ -47,7 +47,7 @@ pub(crate) enum Next {
 
 impl Replay {
     /// Waits at the gate.
-    pub(crate) fn opened(&self) -> impl Future<Output = ()> + use<'_> {
+    pub(crate) fn opened(&self) -> impl Future<Output = ()> + Unpin + use<'_> {
         poll_fn(|cx| {
             if self.is_open() {
                 return Poll::Ready(());
