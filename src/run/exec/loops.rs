@@ -73,8 +73,9 @@ pub(super) async fn repeat<'m>(strand: &mut Strand<'m>, frame: &mut [Value], it:
 /// Before a round: lets others run now and then, and ends where the scope was cancelled meanwhile. No step is there to tell
 /// of that, and how far the loop came decides which `finally` blocks run. So it is recorded, and a replay ends it there
 /// and nowhere else.
-async fn breathe(strand: &Strand<'_>) -> Result<(), Stop> {
+async fn breathe(strand: &mut Strand<'_>) -> Result<(), Stop> {
     let machine = strand.machine;
+    strand.adrift = true;
     if let Err(replay) = machine.live()
         && let Some(number) = replay.stopped(|| strand.here())
     {

@@ -107,6 +107,8 @@ pub(crate) struct Strand<'m> {
     depth: u32,
     /// How long the path of the block is of which it is a branch.
     shared: u32,
+    /// Whether it may have let others run since its last step, in a loop: no event tells when it does what it does now.
+    adrift: bool,
 }
 
 /// How a block that did not fail ended.
@@ -224,6 +226,7 @@ impl<'m> Machine<'m> {
             emits: 0,
             depth: 0,
             shared: u32::MAX,
+            adrift: false,
         }
     }
 
@@ -357,6 +360,7 @@ impl<'m> Strand<'m> {
             emits: 0,
             depth: self.depth,
             shared: u32::try_from(self.path.len()).unwrap_or(u32::MAX),
+            adrift: false,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::program::{Branch, Capture, ParallelFor};
 use crate::run::exec::block::statements;
 use crate::run::exec::step::{Performed, perform};
 use crate::run::exec::undo::{self, Pending};
-use crate::run::exec::{Exit, Flowing, Stop, Strand, set};
+use crate::run::exec::{Exit, Flowing, Stop, Strand, resumed, set};
 use crate::run::scope::Scope;
 use crate::value::{ErrorKind, Record, Shape, Value};
 
@@ -105,7 +105,10 @@ pub(super) async fn each<'m>(
             }
             // A block, not a function: it holds what it captures once, and there may be very many.
             running.push(async move {
-                let ended = statements(&mut strand, &mut frame, &it.body).await;
+                let mut ended = statements(&mut strand, &mut frame, &it.body).await;
+                if strand.adrift && ended.is_err() {
+                    ended = resumed::fell(&strand, ended).await;
+                }
                 if ended.is_err() {
                     undo::down_to(&mut strand, 0).await;
                 }

@@ -110,6 +110,20 @@ async fn at_last<T>(strand: &Strand<'_>, replay: &Replay, path: &str, ended: Res
     gate(strand, replay, path).await.and(ended)
 }
 
+/// How an iteration of a `parallel for` failed, which no event tells but what follows: it cancels the others then, and not
+/// before.
+pub(super) fn fell<'s>(strand: &'s Strand<'_>, ended: Flowing) -> BoxFuture<'s, Flowing> {
+    Box::pin(async move {
+        let (Err(replay), Err(Stop::Failed(_))) = (strand.machine.live(), &ended) else { return ended };
+        let block = strand.path.get(..strand.shared as usize).unwrap_or_default();
+        match replay.fell(&strand.here(), block) {
+            Some(number) => replay.turn(number).await,
+            None => gate(strand, replay, &strand.here()).await?,
+        }
+        ended
+    })
+}
+
 /// How the run's flow ended, which no event tells but the run's last: see [`at_last`].
 pub(super) async fn at_the_end(strand: &mut Strand<'_>, ended: Result<Value, Stop>) -> Result<Value, Stop> {
     let Err(replay) = strand.machine.live() else { return ended };

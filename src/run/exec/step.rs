@@ -76,6 +76,7 @@ pub(super) fn perform<'m>(
     async move {
         strand.may_begin()?;
         strand.breathe().await?;
+        strand.adrift = false;
         let mut job = Job::of_step(machine, step, strand.path_of(&step.segment));
         if machine.live().is_err() {
             resumed::reach(strand, &job.path).await?;

@@ -269,17 +269,40 @@ impl Replay {
         let mut around = block.trim_end_matches(['.', '/']);
         while next.is_none() && !around.is_empty() {
             next = ends(around);
-            around = around.rfind(['.', '/', '[', '~', '#']).and_then(|at| around.get(..at)).unwrap_or_default();
+            around = around.rfind(MARKS).and_then(|at| around.get(..at)).unwrap_or_default();
         }
         next.unwrap_or(LAST)
     }
 
     /// Whether something within the step of this path is recorded and was not met again: an undo, once it has ended.
     pub(crate) fn goes_on(&self, step: &str) -> bool {
-        let within =
-            |path: &str| path.get(step.len()..).is_some_and(|rest| rest.starts_with(['.', '/', '[', '~', '#']));
-        let mut numbers = self.under(step).filter(|(path, _)| within(path)).flat_map(|(_, known)| known.numbers());
-        numbers.any(|number| !self.was_met(number))
+        self.unmet_within(step).next().is_some()
+    }
+
+    fn unmet_within(&self, step: &str) -> impl Iterator<Item = u64> {
+        let known = self.under(step).filter(|(path, _)| within(path, step));
+        known.flat_map(|(_, known)| known.numbers()).filter(|number| !self.was_met(*number))
+    }
+
+    /// The number of the first event that followed when a branch of a block failed, where its failure has none: its undos come
+    /// first, then what it cancelled, then the block's end.
+    pub(crate) fn fell(&self, branch: &str, block: &str) -> Option<u64> {
+        let now = self.lock().now;
+        // What is cancelled is so with all that it is in.
+        let cut = |path: &str| {
+            let inner = std::iter::successors(Some(path), |path| path.get(..path.rfind(MARKS)?));
+            let mut inner = inner.take_while(|path| within(path, block)).filter_map(|path| self.known.get(path));
+            inner
+                .all(|known| known.ended.as_ref().is_none_or(|end| matches!(end.kind, EventKind::StepCancelled { .. })))
+        };
+        let others = self.under(block).filter(|(path, _)| within(path, block) && !within(path, branch) && cut(path));
+        let cancelled = others.flat_map(|(_, known)| {
+            // Where a loop was stopped, it has an earlier turn.
+            let stopped = known.stopped.as_ref().map(|event| event.number - 1);
+            stopped.into_iter().chain(known.ended.as_ref().map(|event| event.number))
+        });
+        let end = || Some(self.next_event(branch, block, true)).filter(|number| *number != LAST);
+        self.unmet_within(branch).min().or_else(|| cancelled.filter(|number| *number > now).min()).or_else(end)
     }
 
     /// The number of the first event that is yet to be met and that comes after what a strand does now: at a step of this
@@ -292,7 +315,7 @@ impl Replay {
         beginning(next).or_else(|| {
             let mut around = step;
             std::iter::from_fn(|| {
-                around = around.get(..around.rfind(['.', '/', '[', '~', '#'])?)?;
+                around = around.get(..around.rfind(MARKS)?)?;
                 Some(around)
             })
             .find_map(|around| self.known.get(around)?.ends().find(unmet))
@@ -323,6 +346,14 @@ impl Replay {
             None => Ok(()),
         }
     }
+}
+
+/// What parts a path.
+const MARKS: [char; 5] = ['.', '/', '[', '~', '#'];
+
+/// Whether a path lies within another.
+fn within(path: &str, around: &str) -> bool {
+    path.strip_prefix(around).is_some_and(|rest| rest.starts_with(MARKS))
 }
 
 /// The turn before what comes next, given its number and whether it is the place where a loop was stopped: what cancelled

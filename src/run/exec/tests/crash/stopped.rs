@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::program::{Action, Program, Stmt, Try};
+use crate::program::{Action, Expr, Program, Stmt, Try};
 use crate::run::exec::tests::build::*;
 use crate::run::exec::tests::crash::programs::repeatable;
 use crate::run::exec::tests::crash::{builder, resumed};
@@ -101,6 +101,39 @@ fn waits_between_rounds_in_which_nothing_happens_are_over_when_they_were() {
         });
         let again = again.iter().map(|event| tell(&event.kind)).filter(|told| told != "run.resumed");
         assert_eq!(again.collect::<Vec<_>>(), told, "dead after event {kept}");
+    }
+}
+
+/// No event tells when it failed, but what it cancelled does: what others did before is met again.
+#[test]
+fn an_iteration_that_fails_after_a_loop_cancels_the_others_where_it_did() {
+    let list = |upto: i64| Value::list((0..upto).map(|_| Value::Int(1)));
+    let body = block([
+        statement("for@1", each(Expr::Slot(0), block([step("s", call(SLEEP, Expr::Slot(0))).stmt()]))),
+        statement("for@2", each(ints(20_000), block([]))),
+        fail("too late"),
+    ]);
+    let lists = konst(Value::list([list(1_000), list(0), list(1_000)]));
+    let all = step("all", parallel_each(lists, Some(3), body)).stmt();
+    let program = repeatable(program([flow("main", [all])]));
+    let whole = lively(async {
+        let engine = builder(&program, &Arc::default()).store(Arc::new(MemoryJournal::durable())).build().unwrap();
+        let run = engine.start(&program, "main", Value::Null).unwrap();
+        assert_eq!(run.value().await.unwrap_err().message, "too late");
+        run.recorded()
+    });
+    let told: Vec<_> = whole.iter().map(|event| tell(&event.kind)).collect();
+    assert!(told.len() > 8, "others go on meanwhile: {told:?}");
+    let cut = told.iter().position(|told| told.starts_with("cancelled all[")).unwrap();
+    for kept in 1..whole.len() {
+        let run = lively(async {
+            let run = resumed(&program, &whole[..kept], &Arc::default()).await;
+            assert_eq!(run.value().await.unwrap_err().message, "too late", "dead after event {kept} of {told:#?}");
+            run
+        });
+        let again: Vec<_> = run.recorded().iter().map(|event| tell(&event.kind)).collect();
+        let again: Vec<_> = again.iter().filter(|told| *told != "run.resumed").collect();
+        assert!(kept <= cut || again == told.iter().collect::<Vec<_>>(), "dead after event {kept}");
     }
 }
 
