@@ -21,6 +21,7 @@ pub use duration::{format_duration, parse_duration};
 pub use fault::{ErrorKind, Fault};
 pub use misfit::{Misfit, outcome};
 pub use sample::sample;
+pub(crate) use text::write_int;
 
 use crate::types::Text;
 

@@ -32,7 +32,7 @@ impl Value {
 }
 
 /// Decimal digits, two at a time (as the crate `itoa` does).
-fn write_int(int: i64, to: &mut String) {
+pub(crate) fn write_int(int: i64, to: &mut String) {
     const PAIRS: &[u8; 200] = b"\
         0001020304050607080910111213141516171819\
         2021222324252627282930313233343536373839\

@@ -74,12 +74,12 @@ pub(super) fn tool<'m>(
 
 /// The arguments of a call, and when it is over where it only sleeps. Only a run that is kept elsewhere may leave memory
 /// meanwhile.
-fn taken(
-    machine: &Machine<'_>,
-    job: &mut Job<'_>,
+fn taken<'m>(
+    machine: &Machine<'m>,
+    job: &mut Job<'m>,
     began: Timestamp,
 ) -> Result<(Value, Option<Timestamp>), Box<Failure>> {
-    let args = job.take_prepared()?.into_args();
+    let args = job.take_prepared(machine)?.into_args();
     let sleeps = machine.durable.and(machine.signature(job.action)).is_some_and(|tool| tool.name == "time.sleep");
     let wakes = sleeps.then(|| clock::wakes(&args, began));
     Ok((args, wakes))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use smallvec::{SmallVec, smallvec};
 
 use crate::program::{Branch, Capture, ParallelFor};
 use crate::run::exec::block::statements;
@@ -17,6 +18,9 @@ use crate::value::{ErrorKind, Record, Shape, Value};
 
 /// How many iterations of a `parallel for` are in flight where it does not say.
 const DEFAULT_LIMIT: usize = 16;
+
+/// A branch's own frame: few have more than an item and what two steps give.
+type Frame = SmallVec<[Value; 3]>;
 
 /// `parallel { }`: the record of the branches' values.
 pub(super) async fn branches<'m>(
@@ -68,7 +72,7 @@ pub(super) fn start<'m>(
 /// A branch of `parallel` or `race`. One that fails or is cancelled has undone its steps when it ends.
 async fn branch<'m>(
     mut strand: Strand<'m>,
-    mut frame: Vec<Value>,
+    mut frame: Frame,
     branch: &'m Branch,
     index: usize,
 ) -> (usize, Result<Performed, Stop>, Vec<Pending<'m>>) {
@@ -159,8 +163,8 @@ fn limit(strand: &Strand<'_>, frame: &mut [Value], it: &ParallelFor, items: usiz
 }
 
 /// A branch's frame: what it captures, copied from the frame around it.
-fn copied(capture: &Capture, frame: &[Value]) -> Vec<Value> {
-    let mut inner = vec![Value::Null; capture.slots as usize];
+fn copied(capture: &Capture, frame: &[Value]) -> Frame {
+    let mut inner = smallvec![Value::Null; capture.slots as usize];
     for (from, to) in &capture.copies {
         if let Some(value) = frame.get(*from as usize) {
             set(&mut inner, *to, value.clone());

@@ -1,11 +1,12 @@
 //! Paths: the one name of each execution of a step.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 
 use smol_str::SmolStrBuilder;
 
 use crate::run::exec::Strand;
 use crate::types::Text;
+use crate::value::write_int;
 
 impl Strand<'_> {
     /// The path of a segment of the block this strand is in.
@@ -28,7 +29,9 @@ impl Strand<'_> {
     /// Enters an iteration: `[3].`
     pub(super) fn enter_item(&mut self, base: usize, index: usize) {
         self.path.truncate(base);
-        let _ = write!(self.path, "[{index}].");
+        self.path.push('[');
+        write_int(i64::try_from(index).unwrap_or(i64::MAX), &mut self.path);
+        self.path.push_str("].");
         self.emits = 0;
     }
 

@@ -103,9 +103,9 @@ pub(super) fn attempts<'m>(
 ///
 /// # Errors
 /// How the step ends where there is not.
-async fn again(
-    strand: &mut Strand<'_>,
-    job: &Job<'_>,
+async fn again<'m>(
+    strand: &mut Strand<'m>,
+    job: &Job<'m>,
     stop: Stop,
     label: Text,
     held: usize,
@@ -119,7 +119,7 @@ async fn again(
     let wait = match &after {
         Some(After::End) => None,
         Some(After::Began(_) | After::Due(_)) => Some(Duration::ZERO),
-        None => job.plan.next(tally.attempts, &failure, machine.engine.clock.jitter()),
+        None => job.plan(machine).next(tally.attempts, &failure, machine.engine.clock.jitter()),
     };
     let Some(wait) = wait else { return Err(Stop::Failed(failure)) };
     machine.push(EventKind::StepRetrying {
@@ -143,7 +143,7 @@ async fn form<'m>(
     (label, at): (&Text, Timestamp),
     attempts: u32,
 ) -> Flowing {
-    let prepared = job.take_prepared()?;
+    let prepared = job.take_prepared(strand.machine)?;
     let flowing = if job.timeout.is_some() {
         Box::pin(within(strand, frame, job, prepared, (label, at))).await?
     } else {

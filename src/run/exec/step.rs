@@ -49,7 +49,8 @@ pub(super) struct Job<'m> {
     pub(super) path: Text,
     pub(super) title: Option<Text>,
     pub(super) prepared: Result<Prepared, Box<Failure>>,
-    pub(super) plan: Plan<'m>,
+    /// What `retry` says.
+    retry: Option<Box<Plan<'m>>>,
     /// Of one attempt.
     pub(super) timeout: Option<Duration>,
     /// What `key` says.
@@ -231,7 +232,7 @@ impl<'m> Job<'m> {
             path,
             title: None,
             prepared: Ok(Prepared::Nothing),
-            plan: tool.map_or(Plan::ONCE, Plan::of_tool),
+            retry: None,
             timeout: tool.and_then(|tool| policy::tool_timeout(tool, None, &machine.engine.limits)),
             key: None,
             result: (tool.is_some() || step.checked).then_some(&step.result),
@@ -254,7 +255,7 @@ impl<'m> Job<'m> {
             path,
             title: None,
             prepared,
-            plan: tool.map_or(Plan::ONCE, Plan::of_tool),
+            retry: None,
             timeout: tool.and_then(|tool| policy::tool_timeout(tool, None, &machine.engine.limits)),
             key: None,
             result: None,
@@ -286,9 +287,9 @@ impl<'m> Job<'m> {
                 Some((first, longest)) => Some((strand.duration(frame, first)?, strand.duration(frame, longest)?)),
                 None => None,
             };
-            let waits = self.plan.waits;
+            let waits = self.plan(machine).waits;
             let more = u32::try_from(count.max(0)).unwrap_or(u32::MAX);
-            self.plan = Plan { waits, ..Plan::explicit(more, backoff, &retry.on) };
+            self.retry = Some(Box::new(Plan { waits, ..Plan::explicit(more, backoff, &retry.on) }));
         }
         if let Some(timeout) = &step.timeout {
             let timeout = strand.duration(frame, timeout)?;
@@ -302,14 +303,22 @@ impl<'m> Job<'m> {
         Ok(true)
     }
 
+    /// Whether and when an attempt follows one that failed.
+    pub(super) fn plan(&self, machine: &Machine<'m>) -> Plan<'m> {
+        match &self.retry {
+            Some(said) => **said,
+            None => machine.signature(self.action).map_or(Plan::ONCE, Plan::of_tool),
+        }
+    }
+
     /// What the action needs for one attempt; kept for the next where there may be one.
     ///
     /// # Errors
     /// Why it could not be evaluated: another attempt would fail the same way.
-    pub(super) fn take_prepared(&mut self) -> Result<Prepared, Box<Failure>> {
+    pub(super) fn take_prepared(&mut self, machine: &Machine<'m>) -> Result<Prepared, Box<Failure>> {
         match std::mem::replace(&mut self.prepared, Ok(Prepared::Nothing)) {
             Ok(prepared) => {
-                if self.plan.more > 0 {
+                if self.plan(machine).more > 0 {
                     self.prepared = Ok(prepared.clone());
                 }
                 Ok(prepared)
