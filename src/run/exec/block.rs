@@ -25,8 +25,9 @@ pub(super) fn statements<'s, 'm: 's>(
     frame: &'s mut [Value],
     block: &'m Block,
 ) -> impl Future<Output = Flowing> {
+    let stmts = &block.stmts;
     async move {
-        for stmt in &block.stmts {
+        for stmt in stmts {
             let exit = match stmt {
                 // The common ones first, without a future of their own.
                 Stmt::Step(it) => perform(strand, frame, it).await?.keep(frame, it),

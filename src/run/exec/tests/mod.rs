@@ -34,7 +34,7 @@ async fn futures_are_small() {
     let sizes = [
         ("event", event, 168),
         ("strand", strand_size, 88),
-        ("block", block, 776),
+        ("block", block, 728),
         ("job with its attempts", attempts, 456),
         ("tool call", tool, 304),
     ];
