@@ -91,10 +91,10 @@ pub(super) fn reopen(path: &Path, patience: Duration) -> rusqlite::Result<Connec
     Ok(db)
 }
 
-/// Writes the log again, all of it as it is, while nobody else writes. What a failed sync did not write can still be read from
-/// the kernel's memory, as if it were there, and no later sync would write it: with a power failure it would be lost, and what is
-/// appended to it too. A checkpoint is no help but a danger: where the log's end does not reach the disk, what comes before it may be brought
-/// into the file a second time, over what is newer.
+/// Writes the log again, all of it as it is, while nobody else writes. What a failed sync did not write can still be read
+/// from the kernel's memory, as if it were there, and no later sync would write it: when the power fails it would be lost, and
+/// what is appended to it too. A checkpoint is no help but a danger: of a log whose end is not on the disk, what comes before
+/// the end may be brought into the file a second time, over what is newer.
 pub(super) fn settle(db: &mut Connection, path: &Path) -> rusqlite::Result<()> {
     let alone = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let written = real(path).and_then(|path| {
