@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 use tokio::sync::{Notify, oneshot};
 
 use crate::run::event::Event;
@@ -12,6 +13,11 @@ use crate::types::Text;
 
 /// How long what nobody waits for may stay in memory.
 const LINGER: Duration = Duration::from_millis(10);
+
+/// How long those are waited for who were told something together, where they are many: they come again together, and each
+/// sync less is time for all of them (as PostgreSQL's `commit_delay` and `commit_siblings`).
+const GATHER: Duration = Duration::from_millis(2);
+const MANY: usize = 32;
 
 /// Who waits until something is durable.
 pub(super) type Waiter = oneshot::Sender<Result<(), JournalError>>;
@@ -25,8 +31,10 @@ pub(super) struct Queue<C> {
 struct State<C> {
     entries: Vec<Entry>,
     commands: Vec<C>,
-    /// Somebody waits.
-    urgent: bool,
+    /// How many wait.
+    waiting: usize,
+    /// How many waited the last time, where they were many.
+    waited: usize,
     closed: bool,
 }
 
@@ -57,7 +65,7 @@ pub(super) struct Part {
 
 impl<C> Queue<C> {
     pub(super) fn new() -> Self {
-        let state = State { entries: Vec::new(), commands: Vec::new(), urgent: false, closed: false };
+        let state = State { entries: Vec::new(), commands: Vec::new(), waiting: 0, waited: 0, closed: false };
         Self { state: Mutex::new(state), wake: Notify::new() }
     }
 
@@ -97,9 +105,13 @@ impl<C> Queue<C> {
         // What is dropped here tells its waiter so.
         if !state.closed {
             add(&mut state);
-            state.urgent = true;
+            state.waiting += 1;
+            // Between the first and the last of those that are waited for the writer need not look.
+            let wakes = state.waiting == 1 || state.waiting >= state.waited;
             drop(state);
-            self.wake.notify_one();
+            if wakes {
+                self.wake.notify_one();
+            }
         }
     }
 
@@ -117,25 +129,31 @@ impl<C> Queue<C> {
         state.commands.clear();
     }
 
-    /// All that waits, as soon as somebody waits for it or it has waited a while; nothing when the queue is closed and
-    /// empty.
+    /// All that waits, as soon as somebody waits for it, and those that did the last time too, or it has waited a while;
+    /// nothing when the queue is closed and empty.
     pub(super) async fn next(&self) -> Option<Batch<C>> {
         loop {
-            let lingers = {
+            let pause = {
                 let mut state = self.lock();
                 let empty = state.entries.is_empty() && state.commands.is_empty();
                 if state.closed && empty {
                     return None;
                 }
-                if state.urgent || state.closed {
-                    return Some(state.take());
+                match state.waiting {
+                    _ if state.closed => return Some(state.take()),
+                    0 if empty => None,
+                    0 => Some(LINGER),
+                    waiting if waiting >= state.waited => return Some(state.take()),
+                    _ => Some(GATHER),
                 }
-                !empty
             };
-            if !lingers {
-                self.wake.notified().await;
-            } else if tokio::time::timeout(LINGER, self.wake.notified()).await.is_err() {
-                return Some(self.lock().take());
+            match pause {
+                None => self.wake.notified().await,
+                Some(pause) => {
+                    if tokio::time::timeout(pause, self.wake.notified()).await.is_err() {
+                        return Some(self.lock().take());
+                    }
+                }
             }
         }
     }
@@ -147,7 +165,8 @@ impl<C> Queue<C> {
 
 impl<C> State<C> {
     fn take(&mut self) -> Batch<C> {
-        self.urgent = false;
+        let waited = std::mem::take(&mut self.waiting);
+        self.waited = if waited < MANY { 0 } else { waited };
         let entries = std::mem::take(&mut self.entries);
         Batch { parts: parts(entries), commands: std::mem::take(&mut self.commands) }
     }
@@ -155,7 +174,7 @@ impl<C> State<C> {
 
 /// Each run's part. A run may be in it twice, with an old lease and a new one.
 fn parts(entries: Vec<Entry>) -> Vec<Part> {
-    let mut parts: IndexMap<(Text, u64), Part> = IndexMap::new();
+    let mut parts: IndexMap<(Text, u64), Part, FxBuildHasher> = IndexMap::default();
     for entry in entries {
         let lease = match &entry {
             Entry::Open(opening) => &Lease { run: opening.run.clone(), epoch: 1 },
@@ -183,4 +202,40 @@ fn parts(entries: Vec<Entry>) -> Vec<Part> {
 /// There is no writer any more.
 pub(super) fn closed() -> JournalError {
     JournalError::Broken("the store is closed".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Who waits in the next batch, and how long it took to come.
+    async fn next(queue: &Queue<()>) -> (usize, Duration) {
+        let began = Instant::now();
+        let batch = queue.next().await.unwrap();
+        let mut waiters = 0;
+        for waiter in batch.parts.into_iter().flat_map(|part| part.waiters) {
+            waiter.send(Ok(())).unwrap();
+            waiters += 1;
+        }
+        (waiters, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_waited_together_are_waited_for_a_moment() {
+        let queue = Queue::new();
+        let leases: Vec<_> = (0..2 * MANY).map(|run| Lease { run: format!("{run}").into(), epoch: 1 }).collect();
+        let commits = |runs: usize| join_all(leases.iter().take(runs).map(|lease| queue.commit(lease, None)));
+        let at_once = Duration::ZERO..GATHER;
+        let many = 2 * MANY;
+        // What is few is not waited for, however few come.
+        let rounds =
+            [(2, true), (1, true), (many, true), (many, true), (MANY, false), (MANY, true), (1, false), (1, true)];
+        for (runs, in_time) in rounds {
+            let (_, (waiters, took)) = tokio::join!(commits(runs), next(&queue));
+            assert_eq!((waiters, at_once.contains(&took)), (runs, in_time), "{took:?}");
+        }
+    }
 }

@@ -1,12 +1,12 @@
 //! The one that writes: a thread that owns the connection, takes all that is queued, and makes it durable at once.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
 use crate::run::journal::{JournalError, Lease, Opening, RunStatus};
@@ -79,9 +79,9 @@ pub(super) struct Writer {
     registered: Option<Instant>,
     pub(super) watch: Watch,
     /// The runs that are written to, with their keys.
-    pub(super) heads: HashMap<Text, (i64, Head)>,
+    pub(super) heads: FxHashMap<Text, (i64, Head)>,
     /// The leases whose events were refused: nothing may follow what is missing.
-    pub(super) halted: HashMap<Text, (u64, JournalError)>,
+    pub(super) halted: FxHashMap<Text, (u64, JournalError)>,
     /// What the transaction that is under way makes this owner's, or parks.
     pub(super) seized: Vec<Lease>,
     /// The last message that was given out.
@@ -99,8 +99,8 @@ impl Writer {
             me: Owner::new(),
             registered: None,
             watch: Watch::new(options.lease),
-            heads: HashMap::new(),
-            halted: HashMap::new(),
+            heads: FxHashMap::default(),
+            halted: FxHashMap::default(),
             seized: Vec::new(),
             read: Arc::new(AtomicU64::new(last as u64)),
         };
