@@ -75,8 +75,10 @@ pub(super) struct Writer {
     /// Closed by what fails, and opened again for the next batch.
     db: Option<Connection>,
     pub(super) me: Owner,
-    /// When it was last said in the database who this is.
-    registered: Option<Instant>,
+    /// Whether it stands in the database who this is.
+    registered: bool,
+    /// When it was last said there.
+    seen: Option<Instant>,
     pub(super) watch: Watch,
     /// The runs that are written to, with their keys.
     pub(super) heads: FxHashMap<Text, (i64, Head)>,
@@ -97,7 +99,8 @@ impl Writer {
             patience: options.patience,
             db: None,
             me: Owner::new(),
-            registered: None,
+            registered: false,
+            seen: None,
             watch: Watch::new(options.lease),
             heads: FxHashMap::default(),
             halted: FxHashMap::default(),
@@ -120,7 +123,7 @@ impl Writer {
             self.write(batch);
         }
         // Its runs need not wait until it is known to be dead.
-        if let (Some(_), Some(db)) = (self.registered, &self.db) {
+        if let (true, Some(db)) = (self.registered, &self.db) {
             let _ = db.execute("DELETE FROM owners WHERE id = ?", [self.me.id]);
         }
     }
@@ -138,7 +141,7 @@ impl Writer {
                 // seem to succeed when it is tried again: <https://www.sqlite.org/wal.html>, `fsync` in postgres.
                 let why = schema::broken(&self.path, &why);
                 tracing::error!(%why, "the runs that were to be written stop, and go on from what is durable");
-                (self.db, self.registered) = (None, None);
+                (self.db, self.registered) = (None, false);
                 self.heads.clear();
                 for part in &batch.parts {
                     self.halted.insert(part.lease.run.clone(), (part.lease.epoch, why.clone()));
@@ -198,7 +201,7 @@ impl Writer {
     /// Says in the database who this is, before it takes up a run. When it was away, it says so again: it may have been taken
     /// for dead.
     pub(super) fn register(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        if self.registered.is_none() || self.watch.was_away(self.registered) {
+        if !self.registered || self.watch.was_away(self.seen) {
             let me = &self.me;
             db.prepare_cached(
                 "INSERT INTO owners (id, host, boot, pid, pid_started, beats) VALUES (?, ?, ?, ?, ?, 0)
@@ -213,10 +216,10 @@ impl Writer {
     /// It was said just now who this is. While the database is away, or the machine asleep, everyone is silent: who was away
     /// itself takes nobody for dead.
     pub(super) fn registered(&mut self) {
-        if self.watch.was_away(self.registered) {
+        if self.watch.was_away(self.seen) {
             self.watch.restart();
         }
-        self.registered = Some(Instant::now());
+        (self.registered, self.seen) = (true, Some(Instant::now()));
     }
 
     /// Writes one run's part, where it is still this owner's.

@@ -72,6 +72,29 @@ async fn a_clock_that_jumps_takes_no_lease() {
     }
 }
 
+/// Where nobody could say anything, whoever comes back first takes nobody for dead.
+#[tokio::test]
+async fn who_could_not_write_for_too_long_takes_no_lease() {
+    let folder = tempfile::tempdir().unwrap();
+    let lease = Duration::from_secs(2);
+    let [owner, other] = [(); 2].map(|()| -> Arc<dyn RunStore> {
+        let options = SqliteOptions { lease, patience: lease / 10 };
+        Arc::new(SqliteStore::open_with(file(&folder), options).unwrap())
+    });
+    let run = Writing::begin(&owner, opening("run-1", "it", 0, Labels::default()), 0);
+    run.commit().await.unwrap();
+    other.beat().await.unwrap();
+    assert_eq!(other.claim(9, at(0)).await.unwrap(), [], "it is first seen here");
+    let db = Connection::open(file(&folder)).unwrap();
+    db.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    assert!(matches!(other.beat().await, Err(JournalError::Broken(_))));
+    tokio::time::sleep(lease).await;
+    db.execute_batch("COMMIT").unwrap();
+    other.beat().await.unwrap();
+    assert_eq!(other.claim(9, at(0)).await.unwrap(), []);
+    owner.beat().await.unwrap();
+}
+
 #[tokio::test]
 async fn an_owner_that_is_silent_too_long_is_fenced_when_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();
