@@ -10,10 +10,12 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ff
 use crate::run::journal::JournalError;
 
 /// Each brings a database to the version of its place, from 1.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
 
-/// How much of the log of what was written is kept before it is brought into the file: pages of 4 KiB.
-const LOG_PAGES: u32 = 4_000;
+/// How much of the log of what was written is kept before it is brought into the file: pages of 4 KiB, 32 MiB together. While
+/// that is done nothing is written; but a page that was written ten times is brought there once.
+const LOG_PAGES: u32 = 8_000;
 
 /// Older ones can lose what was committed, where a checkpoint meets a writer: <https://www.sqlite.org/wal.html>.
 const OLDEST: i32 = 3_051_003;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use flowc::run::journal::Labels;
 use flowc::run::{EventKind, JournalError, RunStore};
 use flowc::store::{SqliteOptions, SqliteStore};
+use futures::future::join_all;
 use regex::Regex;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -95,6 +96,43 @@ async fn who_could_not_write_for_too_long_takes_no_lease() {
     owner.beat().await.unwrap();
 }
 
+/// One that cannot be written takes down those that were written with it, also those that came while others were written.
+#[tokio::test]
+async fn of_runs_that_are_written_together_all_are_kept_or_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, store) = (file(&folder), open(&file(&folder)));
+    let mut runs: Vec<_> = (0..100)
+        .map(|at| Writing::begin(&store, opening(&format!("run-{at:02}"), "it", 0, Labels::default()), 0))
+        .collect();
+    let commits = join_all(runs.iter().map(Writing::commit)).await;
+    assert_eq!(commits, vec![Ok(()); 100]);
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON workflow_steps
+                  WHEN new.workflow_run_id = (SELECT id FROM workflow_runs WHERE run_id = 'run-90')
+                  BEGIN SELECT RAISE(ABORT, 'not this one'); END";
+    Connection::open(&path).unwrap().execute_batch(refuse).unwrap();
+    let commits = join_all(runs.iter_mut().map(|run| async {
+        run.append(begins("a", 1));
+        run.commit().await
+    }));
+    let commits = commits.await;
+    for (run, commit) in runs.iter().zip(&commits) {
+        let kept = store.summary(&run.lease.run).await.unwrap();
+        assert_eq!((kept.events, kept.steps_completed), (if commit.is_ok() { 2 } else { 1 }, 0), "{commit:?}");
+    }
+    let failed = commits.iter().filter(|commit| commit.is_err()).count();
+    assert!(matches!(&commits[90], Err(JournalError::Broken(why)) if why.contains("not this one")));
+    Connection::open(&path).unwrap().execute_batch("DROP TRIGGER refuse").unwrap();
+    // They go on from what is kept.
+    let leases = store.claim(100, at(0)).await.unwrap();
+    assert_eq!(leases.len(), failed);
+    let again = leases.into_iter().map(|lease| {
+        let mut run = Writing::resume(&store, lease, 1, 0);
+        run.append(ends());
+        async move { run.commit().await }
+    });
+    assert_eq!(join_all(again).await, vec![Ok(()); failed]);
+}
+
 #[tokio::test]
 async fn an_owner_that_is_silent_too_long_is_fenced_when_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -138,6 +176,7 @@ async fn runs_of_every_earlier_version_go_on() {
     let migrations = [
         include_str!("../../../src/store/sqlite/migrations/0001.sql"),
         include_str!("../../../src/store/sqlite/migrations/0002.sql"),
+        include_str!("../../../src/store/sqlite/migrations/0003.sql"),
     ];
     let folder = tempfile::tempdir().unwrap();
     for version in 1..=migrations.len() {

@@ -20,7 +20,7 @@ macro_rules! over {
             a_run_that_takes_its_process_down_is_parked, a_step_that_ended_is_progress, runs_are_taken_one_by_one,
             runs_are_found_by_what_is_known_of_them, pages_follow_each_other, figures_are_those_of_the_events,
             what_was_spent_is_told_since_any_moment, ended_runs_are_forgotten, a_run_goes_on_with_another_program,
-            two_owners_write_side_by_side, what_nobody_waits_for_is_written_too,
+            two_owners_write_side_by_side, a_hundred_runs_write_together, what_nobody_waits_for_is_written_too,
         );
     };
     (database $world:ident) => {
@@ -171,6 +171,29 @@ pub(crate) async fn every_event_comes_back(world: &World) {
     assert_eq!(store.events("run-1", 23, 3).await.unwrap().len(), 0);
     for unknown in [store.load("nobody").await.err(), store.events("nobody", 0, 1).await.err()] {
         assert_eq!(unknown, Some(JournalError::Unknown("nobody".into())));
+    }
+}
+
+pub(crate) async fn a_hundred_runs_write_together(world: &World) {
+    let store = world.open();
+    let runs = (0..100).map(|at| {
+        let store = &store;
+        async move {
+            let mut run = Writing::begin(store, opening(&format!("run-{at:02}"), "it", 0, Labels::default()), 0);
+            let mut written = Vec::new();
+            for step in ["a", "b", "c", "d"] {
+                written.push(run.append(begins(step, 1)));
+                run.commit().await.unwrap();
+                written.push(run.append(completes(step, None)));
+            }
+            run.commit().await.unwrap();
+            (run, written)
+        }
+    });
+    for (run, written) in join_all(runs).await {
+        let kept = store.load(&run.lease.run).await.unwrap();
+        assert_eq!(json(&kept.events[1..]), json(&written));
+        assert_eq!(kept.summary.steps_completed, 4);
     }
 }
 
