@@ -1,14 +1,13 @@
 //! What the tables say of a run beside its events, told from them. A head is kept in memory while a run is written to, so
 //! that nothing has to be read.
 
-use std::sync::Arc;
-
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use crate::run::event::{Event, EventKind, RunError};
 use crate::run::journal::{JournalError, Opening, Rest, RunStatus, RunSummary, pattern};
 use crate::run::ports::Usage;
+use crate::store::queue::Line;
 use crate::store::text::{json, whole};
 use crate::types::Text;
 
@@ -80,9 +79,9 @@ impl Head {
     ///
     /// # Errors
     /// Where one is missing.
-    pub(super) fn fold(&mut self, events: &[Arc<Event>]) -> Result<Changes, JournalError> {
+    pub(super) fn fold(&mut self, lines: &[Line]) -> Result<Changes, JournalError> {
         let mut changes = Changes::default();
-        for event in events {
+        for Line { event, .. } in lines {
             let last = self.summary.events;
             if event.number != last + 1 {
                 return Err(JournalError::Broken(format!(

@@ -66,6 +66,7 @@ impl Watch {
     }
 
     /// How long an owner may be silent.
+    #[cfg(feature = "postgres")]
     pub(super) fn lease(&self) -> Duration {
         self.lease
     }

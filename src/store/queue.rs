@@ -9,6 +9,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::run::event::Event;
 use crate::run::journal::{JournalError, Lease, Opening, Rest};
+use crate::store::text::json;
 use crate::types::Text;
 
 /// How long what nobody waits for may stay in memory.
@@ -17,7 +18,7 @@ const LINGER: Duration = Duration::from_millis(10);
 /// How long those are waited for who were told something together, where they are many: they come again together, and each
 /// sync less is time for all of them (as PostgreSQL's `commit_delay` and `commit_siblings`).
 const GATHER: Duration = Duration::from_millis(2);
-const MANY: usize = 32;
+pub(super) const MANY: usize = 32;
 
 /// Who waits until something is durable.
 pub(super) type Waiter = oneshot::Sender<Result<(), JournalError>>;
@@ -26,6 +27,8 @@ pub(super) type Waiter = oneshot::Sender<Result<(), JournalError>>;
 pub(super) struct Queue<C> {
     state: Mutex<State<C>>,
     wake: Notify,
+    /// How many are worth the writer's while, where more are due.
+    worth: usize,
 }
 
 struct State<C> {
@@ -33,14 +36,16 @@ struct State<C> {
     commands: Vec<C>,
     /// How many wait.
     waiting: usize,
-    /// How many waited the last time, where they were many.
-    waited: usize,
+    /// How many were taken, to be told together.
+    taken: usize,
+    /// How many of those that were told together before are still to come, where they were many.
+    due: usize,
     closed: bool,
 }
 
 enum Entry {
     Open(Arc<Opening>),
-    Append(Lease, Arc<Event>),
+    Append(Lease, Line),
     Commit(Lease, Option<Rest>, Waiter),
 }
 
@@ -57,16 +62,23 @@ pub(super) struct Part {
     pub(super) lease: Lease,
     /// It begins.
     pub(super) opening: Option<Arc<Opening>>,
-    pub(super) events: Vec<Arc<Event>>,
+    pub(super) events: Vec<Line>,
     /// It is given up.
     pub(super) rest: Option<Rest>,
     pub(super) waiters: Vec<Waiter>,
 }
 
+/// An event, and its JSON, which is made by whoever appends it: they are many, and the writer is one.
+pub(super) struct Line {
+    pub(super) event: Arc<Event>,
+    pub(super) json: String,
+}
+
 impl<C> Queue<C> {
-    pub(super) fn new() -> Self {
-        let state = State { entries: Vec::new(), commands: Vec::new(), waiting: 0, waited: 0, closed: false };
-        Self { state: Mutex::new(state), wake: Notify::new() }
+    /// `worth`: how many are worth the writer's while, where more are due.
+    pub(super) fn new(worth: usize) -> Self {
+        let state = State { entries: Vec::new(), commands: Vec::new(), waiting: 0, taken: 0, due: 0, closed: false };
+        Self { state: Mutex::new(state), wake: Notify::new(), worth }
     }
 
     pub(super) fn open(&self, opening: Arc<Opening>) {
@@ -74,7 +86,10 @@ impl<C> Queue<C> {
     }
 
     pub(super) fn append(&self, lease: &Lease, events: &[Arc<Event>]) {
-        self.push(events.iter().map(|event| Entry::Append(lease.clone(), Arc::clone(event))));
+        let line = |event: &Arc<Event>| Line { event: Arc::clone(event), json: json(&**event) };
+        // Nobody waits at the queue while it is made.
+        let lines: Vec<_> = events.iter().map(line).collect();
+        self.push(lines.into_iter().map(|line| Entry::Append(lease.clone(), line)));
     }
 
     fn push(&self, entries: impl IntoIterator<Item = Entry>) {
@@ -107,7 +122,7 @@ impl<C> Queue<C> {
             add(&mut state);
             state.waiting += 1;
             // Between the first and the last of those that are waited for the writer need not look.
-            let wakes = state.waiting == 1 || state.waiting >= state.waited;
+            let wakes = state.waiting == 1 || state.waiting >= state.due.min(self.worth);
             drop(state);
             if wakes {
                 self.wake.notify_one();
@@ -129,9 +144,10 @@ impl<C> Queue<C> {
         state.commands.clear();
     }
 
-    /// All that waits, as soon as somebody waits for it, and those that did the last time too, or it has waited a while;
-    /// nothing when the queue is closed and empty.
+    /// All that waits, as soon as somebody waits for it, and enough of those that are due, or it has waited a while; nothing
+    /// when the queue is closed and empty.
     pub(super) async fn next(&self) -> Option<Batch<C>> {
+        self.lock().begin();
         loop {
             let pause = {
                 let mut state = self.lock();
@@ -143,7 +159,7 @@ impl<C> Queue<C> {
                     _ if state.closed => return Some(state.take()),
                     0 if empty => None,
                     0 => Some(LINGER),
-                    waiting if waiting >= state.waited => return Some(state.take()),
+                    waiting if waiting >= state.due.min(self.worth) => return Some(state.take()),
                     _ => Some(GATHER),
                 }
             };
@@ -158,15 +174,43 @@ impl<C> Queue<C> {
         }
     }
 
+    /// What came meanwhile, or comes in a moment, and can be told together with what was taken: enough of those that are due;
+    /// nothing where none are due any more.
+    #[cfg(any(feature = "sqlite", test))]
+    pub(super) async fn more(&self) -> Option<Batch<C>> {
+        loop {
+            {
+                let mut state = self.lock();
+                if state.due == 0 || state.closed {
+                    return None;
+                }
+                if state.waiting >= state.due.min(self.worth) {
+                    return Some(state.take());
+                }
+            }
+            if tokio::time::timeout(GATHER, self.wake.notified()).await.is_err() {
+                let mut state = self.lock();
+                return (state.waiting > 0).then(|| state.take());
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<C>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<C> State<C> {
+    /// Those that are taken from now on are told together.
+    fn begin(&mut self) {
+        let taken = std::mem::take(&mut self.taken);
+        self.due = if taken < MANY { 0 } else { taken };
+    }
+
     fn take(&mut self) -> Batch<C> {
-        let waited = std::mem::take(&mut self.waiting);
-        self.waited = if waited < MANY { 0 } else { waited };
+        let waiting = std::mem::take(&mut self.waiting);
+        self.taken += waiting;
+        self.due = self.due.saturating_sub(waiting);
         let entries = std::mem::take(&mut self.entries);
         Batch { parts: parts(entries), commands: std::mem::take(&mut self.commands) }
     }
@@ -189,7 +233,7 @@ fn parts(entries: Vec<Entry>) -> Vec<Part> {
         });
         match entry {
             Entry::Open(opening) => part.opening = Some(opening),
-            Entry::Append(_, event) => part.events.push(event),
+            Entry::Append(_, line) => part.events.push(line),
             Entry::Commit(_, rest, waiter) => {
                 part.rest = rest.or(part.rest.take());
                 part.waiters.push(waiter);
@@ -211,31 +255,62 @@ mod tests {
 
     use super::*;
 
-    /// Who waits in the next batch, and how long it took to come.
-    async fn next(queue: &Queue<()>) -> (usize, Duration) {
+    /// Who waits in a batch, and how long it took to come.
+    async fn told(batch: impl Future<Output = Option<Batch<()>>>) -> (Option<usize>, Duration) {
         let began = Instant::now();
-        let batch = queue.next().await.unwrap();
-        let mut waiters = 0;
-        for waiter in batch.parts.into_iter().flat_map(|part| part.waiters) {
-            waiter.send(Ok(())).unwrap();
-            waiters += 1;
-        }
-        (waiters, began.elapsed())
+        let batch = batch.await;
+        let took = began.elapsed();
+        let waiters = batch.map(|batch| {
+            batch.parts.into_iter().flat_map(|part| part.waiters).map(|waiter| waiter.send(Ok(())).unwrap()).count()
+        });
+        (waiters, took)
+    }
+
+    fn leases() -> Vec<Lease> {
+        (0..2 * MANY).map(|run| Lease { run: format!("{run}").into(), epoch: 1 }).collect()
+    }
+
+    async fn commits(queue: &Queue<()>, leases: &[Lease]) {
+        join_all(leases.iter().map(|lease| queue.commit(lease, None))).await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn those_who_waited_together_are_waited_for_a_moment() {
-        let queue = Queue::new();
-        let leases: Vec<_> = (0..2 * MANY).map(|run| Lease { run: format!("{run}").into(), epoch: 1 }).collect();
-        let commits = |runs: usize| join_all(leases.iter().take(runs).map(|lease| queue.commit(lease, None)));
+        let (queue, leases) = (Queue::new(usize::MAX), leases());
         let at_once = Duration::ZERO..GATHER;
         let many = 2 * MANY;
         // What is few is not waited for, however few come.
         let rounds =
             [(2, true), (1, true), (many, true), (many, true), (MANY, false), (MANY, true), (1, false), (1, true)];
         for (runs, in_time) in rounds {
-            let (_, (waiters, took)) = tokio::join!(commits(runs), next(&queue));
-            assert_eq!((waiters, at_once.contains(&took)), (runs, in_time), "{took:?}");
+            let ((), (waiters, took)) = tokio::join!(commits(&queue, &leases[..runs]), told(queue.next()));
+            assert_eq!((waiters, at_once.contains(&took)), (Some(runs), in_time), "{took:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_are_due_may_come_while_others_are_written() {
+        let (queue, leases) = (Queue::new(MANY), leases());
+        let (some, others) = leases.split_at(MANY);
+        let at_once = Duration::ZERO;
+        // Nobody is due yet: all that wait are taken, and no more are waited for.
+        let ((), first) = tokio::join!(commits(&queue, &leases), told(queue.next()));
+        assert_eq!((first, told(queue.more()).await), ((Some(2 * MANY), at_once), (None, at_once)));
+        let come = async |late| {
+            let later = async {
+                tokio::time::sleep(late).await;
+                commits(&queue, others).await;
+            };
+            let writer = async { (told(queue.next()).await, told(queue.more()).await, told(queue.more()).await) };
+            let next = async { if late > GATHER { told(queue.next()).await.0 } else { None } };
+            let ((), (), (found, left)) =
+                tokio::join!(commits(&queue, some), later, async { (writer.await, next.await) });
+            (found, left)
+        };
+        let in_time = GATHER / 2;
+        let found = come(in_time).await;
+        assert_eq!(found, (((Some(MANY), at_once), (Some(MANY), in_time), (None, at_once)), None));
+        let found = come(4 * GATHER).await;
+        assert_eq!(found, (((Some(MANY), at_once), (None, GATHER), (None, GATHER)), Some(MANY)));
     }
 }

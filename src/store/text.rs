@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use jiff::Timestamp;
+#[cfg(feature = "sqlite")]
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -34,7 +36,7 @@ pub(super) fn unreadable(why: &dyn std::fmt::Display) -> JournalError {
 /// An instant to the microsecond, RFC 3339, always as long: such texts sort as the instants do.
 #[cfg(feature = "sqlite")]
 pub(super) fn instant(at: Timestamp) -> String {
-    format!("{:.6}", whole(at))
+    DateTimePrinter::new().precision(Some(6)).timestamp_to_string(&whole(at))
 }
 
 /// An instant as [`instant`] writes it.

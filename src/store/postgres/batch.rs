@@ -4,7 +4,7 @@
 use crate::run::journal::RunStatus;
 use crate::store::head::{Changes, Head};
 use crate::store::postgres::rows::{Cell, Column, Rows, clean, json, maybe, names, number, set, text, unnest};
-use crate::store::queue::Part;
+use crate::store::queue::{Line, Part};
 use crate::store::text::{input, json as to_json};
 
 /// What is to be written of a part.
@@ -202,8 +202,8 @@ pub(super) fn rows(plans: &[Plan], parts: &[Part], me: i64) -> [Rows; 6] {
                 changed.push(lease.into_iter().chain(state(plan, part, me)));
             }
         }
-        for event in part.events.iter().filter(|event| event.number > plan.before) {
-            let data = json(Some(to_json(&**event)));
+        for Line { event, json: data } in part.events.iter().filter(|line| line.event.number > plan.before) {
+            let data = json(Some(data.clone()));
             events.push(run().into_iter().chain([number(event.number), text(event.kind.name()), data]));
         }
         for (path, step) in &plan.changes.steps {

@@ -84,7 +84,7 @@ impl PostgresStore {
     pub async fn connect_with(url: &str, options: PostgresOptions) -> Result<Self, JournalError> {
         let link = Link::new(url)?;
         let mut writer = Writer::new(link.clone(), options.patience, Watch::new(options.lease));
-        let (queue, read) = (Arc::new(Queue::new()), Arc::clone(&writer.read));
+        let (queue, read) = (Arc::new(Queue::new(usize::MAX)), Arc::clone(&writer.read));
         let no_thread = |why: std::io::Error| JournalError::Broken(format!("no thread can be started: {why}"));
         let (serving, (tell, told)) = (Serving(Arc::clone(&queue)), oneshot::channel());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;

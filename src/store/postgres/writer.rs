@@ -13,7 +13,6 @@ use futures::future::{BoxFuture, join_all, try_join_all};
 use tokio_postgres::{Client, Statement};
 
 use crate::program::Program;
-use crate::run::event::Event;
 use crate::run::journal::{JournalError, Lease};
 use crate::store::filter;
 use crate::store::head::Head;
@@ -22,7 +21,7 @@ use crate::store::postgres::batch::{Plan, rows, statements};
 use crate::store::postgres::link::{Link, Trouble, broken, migrate};
 use crate::store::postgres::read;
 use crate::store::postgres::rows::clean;
-use crate::store::queue::{Batch, Part, Queue};
+use crate::store::queue::{Batch, Line, Part, Queue};
 use crate::store::text::json;
 use crate::types::Text;
 
@@ -361,7 +360,7 @@ impl Writer {
             return Err(why.clone());
         }
         let lost = || JournalError::Lost(run.clone());
-        let last = part.events.last().map_or(0, |event| event.number);
+        let last = part.events.last().map_or(0, |line| line.event.number);
         let (mut head, opens) = match (known.remove(clean(run).as_str()), self.heads.remove(run)) {
             (Some((None, head)), _)
                 if again && part.rest.is_some() && head.epoch == *epoch && head.summary.events >= last =>
@@ -378,7 +377,7 @@ impl Writer {
         };
         let before = head.summary.events;
         // After a try whose end is not known: what is there already.
-        let there = |event: &&Arc<Event>| again && event.number <= before;
+        let there = |line: &&Line| again && line.event.number <= before;
         let skipped = part.events.iter().take_while(there).count();
         let events = part.events.get(skipped..).unwrap_or_default();
         if again && events.is_empty() && skipped > 0 && part.rest.is_none() {

@@ -23,7 +23,7 @@ use crate::run::journal::{
     Filter, FlowStats, Journal, JournalError, Kept, LEASE, Lease, Message, Note, Opening, Page, Rest, RunStore,
     RunSummary, Standing,
 };
-use crate::store::queue::{Queue, closed};
+use crate::store::queue::{MANY, Queue, closed};
 use crate::store::sqlite::read::Readers;
 use crate::store::sqlite::writer::{Command, Writer};
 use crate::store::text::{Programs, parsed};
@@ -85,7 +85,7 @@ impl SqliteStore {
         let path = path.as_ref().to_owned();
         let db = schema::prepare(&path, options.patience)?;
         let writer = Writer::new(path.clone(), db, &options).map_err(|why| schema::broken(&path, &why))?;
-        let (queue, read) = (Arc::new(Queue::new()), Arc::clone(&writer.read));
+        let (queue, read) = (Arc::new(Queue::new(MANY)), Arc::clone(&writer.read));
         let no_thread = |why: std::io::Error| JournalError::Broken(format!("no thread can be started: {why}"));
         let serving = Serving(Arc::clone(&queue));
         let thread = std::thread::Builder::new()

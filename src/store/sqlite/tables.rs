@@ -1,14 +1,42 @@
 //! The rows of programs, events and steps.
 
-use std::sync::Arc;
+use std::collections::hash_map::Entry;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{CachedStatement, Connection, ToSql, params};
+use rustc_hash::FxHashMap;
 
 use crate::program::Program;
-use crate::run::event::Event;
 use crate::store::head::{Begun, Changes, Step};
+use crate::store::queue::Line;
 use crate::store::text::{instant, json};
+
+/// The statements of a transaction: each is looked up once, however many runs there are; and its events, which many runs write
+/// with one statement.
+pub(super) struct Statements<'db> {
+    pub(super) db: &'db Connection,
+    held: FxHashMap<*const str, CachedStatement<'db>>,
+    /// With their runs' keys. They are let go together at the end: while some are written others are appended, which would
+    /// wait for the allocator.
+    lines: Vec<(i64, Line)>,
+    /// How many of them are written.
+    written: usize,
+}
+
+impl<'db> Statements<'db> {
+    pub(super) fn new(db: &'db Connection) -> Self {
+        Self { db, held: FxHashMap::default(), lines: Vec::new(), written: 0 }
+    }
+
+    /// The statement of a text, which is known by where it stands.
+    pub(super) fn get(&mut self, sql: &'static str) -> rusqlite::Result<&mut CachedStatement<'db>> {
+        Ok(match self.held.entry(sql) {
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(place) => place.insert(self.db.prepare_cached(sql)?),
+        })
+    }
+}
 
 /// Keeps a program, where it is not there.
 pub(super) fn ensure_program(db: &Connection, program: &Program) -> rusqlite::Result<()> {
@@ -24,21 +52,58 @@ pub(super) fn ensure_program(db: &Connection, program: &Program) -> rusqlite::Re
     Ok(())
 }
 
-/// Adds to the journal.
-pub(super) fn insert_events(db: &Connection, run: i64, events: &[Arc<Event>]) -> rusqlite::Result<()> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let mut insert =
-        db.prepare_cached("INSERT INTO workflow_events (workflow_run_id, number, event, data) VALUES (?, ?, ?, ?)")?;
-    for event in events {
-        insert.execute(params![run, event.number as i64, event.kind.name(), json(&**event)])?;
+/// How many events a statement writes where there are many: to begin one and to end it is much of what it costs.
+const BLOCK: usize = 16;
+
+static INSERT_EVENTS: LazyLock<[String; 2]> = LazyLock::new(|| {
+    [1, BLOCK].map(|rows| {
+        let rows = vec!["(?, ?, ?, ?)"; rows].join(", ");
+        format!("INSERT INTO workflow_events (workflow_run_id, number, event, data) VALUES {rows}")
+    })
+});
+
+/// Adds to the journal; what is less than a block with [`finish_events`].
+pub(super) fn insert_events(db: &mut Statements<'_>, run: i64, lines: Vec<Line>) -> rusqlite::Result<()> {
+    for line in lines {
+        db.lines.push((run, line));
+        if db.lines.len() - db.written == BLOCK {
+            write_events(db, BLOCK)?;
+        }
     }
     Ok(())
 }
 
+/// Adds what is left to the journal.
+pub(super) fn finish_events(db: &mut Statements<'_>) -> rusqlite::Result<()> {
+    while db.written < db.lines.len() {
+        write_events(db, 1)?;
+    }
+    Ok(())
+}
+
+fn write_events(db: &mut Statements<'_>, count: usize) -> rusqlite::Result<()> {
+    let [single, block] = &*INSERT_EVENTS;
+    let lines = std::mem::take(&mut db.lines);
+    let from = db.written;
+    let insert = db.get(if count == 1 { single } else { block })?;
+    let mut place = 0;
+    let mut bind = |value: &dyn ToSql| {
+        place += 1;
+        insert.raw_bind_parameter(place, value)
+    };
+    for (run, Line { event, json }) in lines.iter().skip(from).take(count) {
+        bind(run)?;
+        bind(&(event.number as i64))?;
+        bind(&event.kind.name())?;
+        bind(json)?;
+    }
+    insert.raw_execute()?;
+    (db.lines, db.written) = (lines, from + count);
+    Ok(())
+}
+
 /// Brings the rows of steps up to date.
-pub(super) fn write_steps(db: &Connection, run: i64, changes: &Changes) -> rusqlite::Result<()> {
+pub(super) fn write_steps(db: &mut Statements<'_>, run: i64, changes: &Changes) -> rusqlite::Result<()> {
     for (path, step) in &changes.steps {
         match &step.begun {
             Some(begun) => insert_step(db, run, path, begun, step)?,
@@ -51,9 +116,9 @@ pub(super) fn write_steps(db: &Connection, run: i64, changes: &Changes) -> rusql
     Ok(())
 }
 
-fn insert_step(db: &Connection, run: i64, path: &str, begun: &Begun, step: &Step) -> rusqlite::Result<()> {
+fn insert_step(db: &mut Statements<'_>, run: i64, path: &str, begun: &Begun, step: &Step) -> rusqlite::Result<()> {
     // A step whose start is told twice keeps its number and its start.
-    db.prepare_cached(
+    db.get(
         "INSERT INTO workflow_steps (workflow_run_id, path, step_number, step_name, title, tool_name, tool_args_hash,
              status, attempt, error_kind, error_message, started_at, completed_at, duration_ms, input_tokens,
              output_tokens, usd, result)
@@ -87,8 +152,8 @@ fn insert_step(db: &Connection, run: i64, path: &str, begun: &Begun, step: &Step
     Ok(())
 }
 
-fn update_step(db: &Connection, run: i64, path: &str, step: &Step) -> rusqlite::Result<()> {
-    db.prepare_cached(
+fn update_step(db: &mut Statements<'_>, run: i64, path: &str, step: &Step) -> rusqlite::Result<()> {
+    db.get(
         "UPDATE workflow_steps SET status = ?, attempt = coalesce(?, attempt), error_kind = ?, error_message = ?,
              completed_at = ?, duration_ms = ?, input_tokens = ?, output_tokens = ?, usd = ?, result = ?
          WHERE workflow_run_id = ? AND path = ?",
@@ -111,8 +176,8 @@ fn update_step(db: &Connection, run: i64, path: &str, step: &Step) -> rusqlite::
 }
 
 /// The run ended: a step that has not was cut off with it.
-fn sweep(db: &Connection, run: i64, at: Timestamp) -> rusqlite::Result<()> {
-    db.prepare_cached(
+fn sweep(db: &mut Statements<'_>, run: i64, at: Timestamp) -> rusqlite::Result<()> {
+    db.get(
         "UPDATE workflow_steps SET status = 'cancelled', completed_at = ?
          WHERE workflow_run_id = ? AND status IN ('running', 'retrying')",
     )?

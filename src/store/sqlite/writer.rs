@@ -14,7 +14,7 @@ use crate::store::filter;
 use crate::store::head::{Changes, Head};
 use crate::store::owner::{Owner, Watch};
 use crate::store::queue::{Batch, Part, Queue};
-use crate::store::sqlite::tables::{ensure_program, insert_events, write_steps};
+use crate::store::sqlite::tables::{Statements, ensure_program, finish_events, insert_events, write_steps};
 use crate::store::sqlite::{SqliteOptions, Trouble, control, read, schema};
 use crate::store::text::{input, instant, json};
 use crate::types::Text;
@@ -120,7 +120,7 @@ impl Writer {
     /// Writes what is queued until the queue is closed.
     pub(super) async fn serve(mut self, queue: &Queue<Box<dyn Command>>) {
         while let Some(batch) = queue.next().await {
-            self.write(batch);
+            self.write(batch, queue).await;
         }
         // Its runs need not wait until it is known to be dead.
         if let (true, Some(db)) = (self.registered, &self.db) {
@@ -128,8 +128,8 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, mut batch: Batch<Box<dyn Command>>) {
-        let outcomes = match self.attempt(&mut batch) {
+    async fn write(&mut self, mut batch: Batch<Box<dyn Command>>, queue: &Queue<Box<dyn Command>>) {
+        let outcomes = match self.attempt(&mut batch, queue).await {
             Ok(outcomes) => {
                 for lease in self.seized.drain(..) {
                     self.halted.remove(&lease.run);
@@ -169,22 +169,34 @@ impl Writer {
         }
     }
 
-    /// One transaction; what came of each run's part.
-    fn attempt(&mut self, batch: &mut Batch<Box<dyn Command>>) -> rusqlite::Result<Vec<Result<(), JournalError>>> {
+    /// One transaction, of the batch and what comes while it is written; what came of each run's part.
+    async fn attempt(
+        &mut self,
+        batch: &mut Batch<Box<dyn Command>>,
+        queue: &Queue<Box<dyn Command>>,
+    ) -> rusqlite::Result<Vec<Result<(), JournalError>>> {
         self.seized.clear();
         let mut db = match self.db.take() {
             Some(db) => db,
             None => schema::reopen(&self.path, self.patience)?,
         };
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut outcomes = Vec::with_capacity(batch.parts.len());
-        for part in &batch.parts {
-            outcomes.push(match self.keep(&change, part) {
-                Ok(()) => Ok(()),
-                Err(Trouble::Refused(why)) => Err(why),
-                Err(Trouble::Failed(why)) => return Err(why),
-            });
+        let mut statements = Statements::new(&change);
+        let mut outcomes = Vec::new();
+        loop {
+            for part in batch.parts.iter_mut().skip(outcomes.len()) {
+                outcomes.push(match self.keep(&mut statements, part) {
+                    Ok(()) => Ok(()),
+                    Err(Trouble::Refused(why)) => Err(why),
+                    Err(Trouble::Failed(why)) => return Err(why),
+                });
+            }
+            let Some(more) = queue.more().await else { break };
+            batch.parts.extend(more.parts);
+            batch.commands.extend(more.commands);
         }
+        finish_events(&mut statements)?;
+        drop(statements);
         for command in &mut batch.commands {
             command.run(self, &change)?;
         }
@@ -223,7 +235,7 @@ impl Writer {
     }
 
     /// Writes one run's part, where it is still this owner's.
-    fn keep(&mut self, db: &Connection, part: &Part) -> Result<(), Trouble> {
+    fn keep(&mut self, db: &mut Statements<'_>, part: &mut Part) -> Result<(), Trouble> {
         let run = &part.lease.run;
         if let Some((epoch, why)) = self.halted.get(run)
             && *epoch == part.lease.epoch
@@ -233,7 +245,7 @@ impl Writer {
         let (known, mut head) = match (&part.opening, self.heads.remove(run)) {
             (Some(opening), _) => (0, Head::of(opening)),
             (None, Some((key, head))) if head.epoch == part.lease.epoch => (key, head),
-            (None, _) => self.load(db, &part.lease)?,
+            (None, _) => self.load(db.db, &part.lease)?,
         };
         let mut changes = head.fold(&part.events)?;
         if let Some(rest) = &part.rest {
@@ -242,8 +254,8 @@ impl Writer {
         }
         let key = match &part.opening {
             Some(opening) => {
-                self.register(db)?;
-                ensure_program(db, &opening.program)?;
+                self.register(db.db)?;
+                ensure_program(db.db, &opening.program)?;
                 match self.insert(db, &head, &changes, opening) {
                     Err(Trouble::Refused(why @ JournalError::KeyTaken(_))) => {
                         // Whoever waits for it later is told then.
@@ -258,7 +270,7 @@ impl Writer {
                 known
             }
         };
-        insert_events(db, key, &part.events)?;
+        insert_events(db, key, std::mem::take(&mut part.events))?;
         write_steps(db, key, &changes)?;
         if !head.summary.status.ended() && part.rest.is_none() {
             self.heads.insert(run.clone(), (key, head));
@@ -291,13 +303,19 @@ impl Writer {
     }
 
     /// A new run's row. Gives its key.
-    fn insert(&self, db: &Connection, head: &Head, changes: &Changes, opening: &Opening) -> Result<i64, Trouble> {
+    fn insert(
+        &self,
+        db: &mut Statements<'_>,
+        head: &Head,
+        changes: &Changes,
+        opening: &Opening,
+    ) -> Result<i64, Trouble> {
         let summary = &head.summary;
         let labels = &summary.labels;
         let (plain, exact) = input(&opening.input);
         let owner = (!matches!(summary.status, RunStatus::Waiting | RunStatus::Parked)).then_some(self.me.id);
         let inserted = db
-            .prepare_cached(
+            .get(
                 "INSERT INTO workflow_runs (run_id, workflow_name, program_hash, status, user_id, conversation_id,
                      start_key, forked_from, steps_total, steps_completed, steps_begun, events, input_tokens,
                      output_tokens, usd, started_at, completed_at, duration_ms, wakes_at, owner, epoch, recoveries,
@@ -338,23 +356,30 @@ impl Writer {
         if inserted == 0 {
             let with_key = "SELECT run_id FROM workflow_runs WHERE start_key = ?";
             let key = labels.key.as_deref();
-            let taken = db.prepare_cached(with_key)?.query_row([key], |row| row.get::<_, String>(0)).optional()?;
+            let taken = db.db.prepare_cached(with_key)?.query_row([key], |row| row.get::<_, String>(0)).optional()?;
             return Err(Trouble::Refused(match taken {
                 Some(run) => JournalError::KeyTaken(run.into()),
                 None => JournalError::Broken(format!("there is a run `{}` already", summary.run)),
             }));
         }
-        Ok(db.last_insert_rowid())
+        Ok(db.db.last_insert_rowid())
     }
 
     /// Changes a run's row, which shows whether it is still this owner's. What no index holds is changed alone where that is
     /// all: it happens with each step.
-    fn update(&self, db: &Connection, key: i64, head: &Head, changes: &Changes, part: &Part) -> Result<(), Trouble> {
+    fn update(
+        &self,
+        db: &mut Statements<'_>,
+        key: i64,
+        head: &Head,
+        changes: &Changes,
+        part: &Part,
+    ) -> Result<(), Trouble> {
         let summary = &head.summary;
         let (me, epoch) = (self.me.id, head.epoch as i64);
         let changed = if changes.standing {
             let owner = part.rest.is_none().then_some(me);
-            db.prepare_cached(
+            db.get(
                 "UPDATE workflow_runs SET status = ?, steps_total = ?, steps_completed = ?, steps_begun = ?, events = ?,
                      input_tokens = ?, output_tokens = ?, usd = ?, completed_at = ?, duration_ms = ?, wakes_at = ?,
                      owner = ?, recoveries = ?, message_read = ?, error_kind = ?, error_message = ?, error = ?,
@@ -386,9 +411,9 @@ impl Writer {
             ])?
         } else if part.events.is_empty() {
             let held = "SELECT 1 FROM workflow_runs WHERE id = ? AND owner = ? AND epoch = ?";
-            usize::from(db.prepare_cached(held)?.exists(params![key, me, epoch])?)
+            usize::from(db.get(held)?.exists(params![key, me, epoch])?)
         } else {
-            db.prepare_cached(
+            db.get(
                 "UPDATE workflow_runs SET steps_completed = ?, steps_begun = ?, events = ?, input_tokens = ?,
                      output_tokens = ?, usd = ?, recoveries = ?
                  WHERE id = ? AND owner = ? AND epoch = ?",
