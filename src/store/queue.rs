@@ -18,6 +18,8 @@ const LINGER: Duration = Duration::from_millis(10);
 /// How long those are waited for who were told something together, where they are many: they come again together, and each
 /// sync less is time for all of them (as PostgreSQL's `commit_delay` and `commit_siblings`).
 const GATHER: Duration = Duration::from_millis(2);
+
+/// How many are many: fewer are not waited for, and so many are worth the writer's while where more are due.
 pub(super) const MANY: usize = 32;
 
 /// Who waits until something is durable.
