@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use crate::run::event::{Event, EventKind, RunError};
 use crate::run::journal::{JournalError, Opening, Rest, RunStatus, RunSummary, pattern};
 use crate::run::ports::Usage;
-use crate::store::queue::Line;
 use crate::store::text::{json, whole};
 use crate::types::Text;
 
@@ -79,9 +78,9 @@ impl Head {
     ///
     /// # Errors
     /// Where one is missing.
-    pub(super) fn fold(&mut self, lines: &[Line]) -> Result<Changes, JournalError> {
+    pub(super) fn fold<'e>(&mut self, events: impl Iterator<Item = &'e Event>) -> Result<Changes, JournalError> {
         let mut changes = Changes::default();
-        for Line { event, .. } in lines {
+        for event in events {
             let last = self.summary.events;
             if event.number != last + 1 {
                 return Err(JournalError::Broken(format!(

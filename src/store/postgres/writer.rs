@@ -384,7 +384,7 @@ impl Writer {
             self.heads.insert(run.clone(), head);
             return Ok(None);
         }
-        let changes = head.fold(events)?;
+        let changes = head.fold(events.iter().map(|line| &*line.event))?;
         if let Some(rest) = &part.rest {
             head.rest(rest);
         }

@@ -15,7 +15,7 @@ use crate::store::text::{instant, json};
 /// The statements of a transaction: each is looked up once, however many runs there are; and its events, which many runs write
 /// with one statement.
 pub(super) struct Statements<'db> {
-    pub(super) db: &'db Connection,
+    pub(super) connection: &'db Connection,
     held: FxHashMap<*const str, CachedStatement<'db>>,
     /// With their runs' keys. They are let go together at the end: while some are written others are appended, which would
     /// wait for the allocator.
@@ -25,15 +25,15 @@ pub(super) struct Statements<'db> {
 }
 
 impl<'db> Statements<'db> {
-    pub(super) fn new(db: &'db Connection) -> Self {
-        Self { db, held: FxHashMap::default(), lines: Vec::new(), written: 0 }
+    pub(super) fn new(connection: &'db Connection) -> Self {
+        Self { connection, held: FxHashMap::default(), lines: Vec::new(), written: 0 }
     }
 
     /// The statement of a text, which is known by where it stands.
     pub(super) fn get(&mut self, sql: &'static str) -> rusqlite::Result<&mut CachedStatement<'db>> {
         Ok(match self.held.entry(sql) {
             Entry::Occupied(held) => held.into_mut(),
-            Entry::Vacant(place) => place.insert(self.db.prepare_cached(sql)?),
+            Entry::Vacant(place) => place.insert(self.connection.prepare_cached(sql)?),
         })
     }
 }

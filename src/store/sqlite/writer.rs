@@ -245,17 +245,17 @@ impl Writer {
         let (known, mut head) = match (&part.opening, self.heads.remove(run)) {
             (Some(opening), _) => (0, Head::of(opening)),
             (None, Some((key, head))) if head.epoch == part.lease.epoch => (key, head),
-            (None, _) => self.load(db.db, &part.lease)?,
+            (None, _) => self.load(db.connection, &part.lease)?,
         };
-        let mut changes = head.fold(&part.events)?;
+        let mut changes = head.fold(part.events.iter().map(|line| &*line.event))?;
         if let Some(rest) = &part.rest {
             head.rest(rest);
             changes.standing = true;
         }
         let key = match &part.opening {
             Some(opening) => {
-                self.register(db.db)?;
-                ensure_program(db.db, &opening.program)?;
+                self.register(db.connection)?;
+                ensure_program(db.connection, &opening.program)?;
                 match self.insert(db, &head, &changes, opening) {
                     Err(Trouble::Refused(why @ JournalError::KeyTaken(_))) => {
                         // Whoever waits for it later is told then.
@@ -356,13 +356,14 @@ impl Writer {
         if inserted == 0 {
             let with_key = "SELECT run_id FROM workflow_runs WHERE start_key = ?";
             let key = labels.key.as_deref();
-            let taken = db.db.prepare_cached(with_key)?.query_row([key], |row| row.get::<_, String>(0)).optional()?;
+            let taken =
+                db.connection.prepare_cached(with_key)?.query_row([key], |row| row.get::<_, String>(0)).optional()?;
             return Err(Trouble::Refused(match taken {
                 Some(run) => JournalError::KeyTaken(run.into()),
                 None => JournalError::Broken(format!("there is a run `{}` already", summary.run)),
             }));
         }
-        Ok(db.db.last_insert_rowid())
+        Ok(db.connection.last_insert_rowid())
     }
 
     /// Changes a run's row, which shows whether it is still this owner's. What no index holds is changed alone where that is

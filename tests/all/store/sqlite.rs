@@ -96,9 +96,10 @@ async fn who_could_not_write_for_too_long_takes_no_lease() {
     owner.beat().await.unwrap();
 }
 
-/// One that cannot be written takes down those that were written with it, also those that came while others were written.
+/// One that cannot be written takes down those that were written with it, also those that came while others were: whoever
+/// is told that it is kept, is.
 #[tokio::test]
-async fn of_runs_that_are_written_together_all_are_kept_or_none() {
+async fn what_is_told_of_runs_that_are_written_together_is_so_of_each() {
     let folder = tempfile::tempdir().unwrap();
     let (path, store) = (file(&folder), open(&file(&folder)));
     let mut runs: Vec<_> = (0..100)
@@ -110,11 +111,11 @@ async fn of_runs_that_are_written_together_all_are_kept_or_none() {
                   WHEN new.workflow_run_id = (SELECT id FROM workflow_runs WHERE run_id = 'run-90')
                   BEGIN SELECT RAISE(ABORT, 'not this one'); END";
     Connection::open(&path).unwrap().execute_batch(refuse).unwrap();
-    let commits = join_all(runs.iter_mut().map(|run| async {
+    let step = async |run: &mut Writing| {
         run.append(begins("a", 1));
         run.commit().await
-    }));
-    let commits = commits.await;
+    };
+    let commits = join_all(runs.iter_mut().map(step)).await;
     for (run, commit) in runs.iter().zip(&commits) {
         let kept = store.summary(&run.lease.run).await.unwrap();
         assert_eq!((kept.events, kept.steps_completed), (if commit.is_ok() { 2 } else { 1 }, 0), "{commit:?}");
