@@ -1,7 +1,5 @@
 //! Paths: the one name of each execution of a step.
 
-use std::fmt::Write as _;
-
 use smol_str::SmolStrBuilder;
 
 use crate::run::exec::Strand;
@@ -30,7 +28,7 @@ impl Strand<'_> {
     pub(super) fn enter_item(&mut self, base: usize, index: usize) {
         self.path.truncate(base);
         self.path.push('[');
-        write_int(i64::try_from(index).unwrap_or(i64::MAX), &mut self.path);
+        self.count(index as u64);
         self.path.push_str("].");
         self.emits = 0;
     }
@@ -39,10 +37,15 @@ impl Strand<'_> {
     pub(super) fn enter_round(&mut self, base: usize, round: u64) {
         self.path.truncate(base);
         if round > 1 {
-            let _ = write!(self.path, "~{round}");
+            self.path.push('~');
+            self.count(round);
         }
         self.path.push('.');
         self.emits = 0;
+    }
+
+    fn count(&mut self, count: u64) {
+        write_int(i64::try_from(count).unwrap_or(i64::MAX), &mut self.path);
     }
 }
 
