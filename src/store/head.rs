@@ -23,7 +23,7 @@ pub(super) struct Head {
     pub(super) read: u64,
 }
 
-/// What a batch of events changes.
+/// What events change in the rows.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     /// The rows of steps, by path.
@@ -34,6 +34,8 @@ pub(super) struct Changes {
     pub(super) swept: Option<Timestamp>,
     /// More changed than the counts of what happened.
     pub(super) standing: bool,
+    /// Money was spent.
+    pub(super) spent: bool,
 }
 
 /// How a step's row is to be. All but `begun` replaces what is there.
@@ -74,12 +76,15 @@ impl Head {
         Self { epoch: 1, summary, begun: 0, open: Some(0), read: 0 }
     }
 
-    /// Takes note of the run's next events, and says what they change.
+    /// Takes note of the run's next events, and of what they change.
     ///
     /// # Errors
     /// Where one is missing.
-    pub(super) fn fold<'e>(&mut self, events: impl Iterator<Item = &'e Event>) -> Result<Changes, JournalError> {
-        let mut changes = Changes::default();
+    pub(super) fn fold<'e>(
+        &mut self,
+        events: impl Iterator<Item = &'e Event>,
+        changes: &mut Changes,
+    ) -> Result<(), JournalError> {
         for event in events {
             let last = self.summary.events;
             if event.number != last + 1 {
@@ -88,14 +93,15 @@ impl Head {
                     self.summary.run, event.number
                 )));
             }
-            self.take(event, &mut changes);
+            self.take(event, changes);
         }
-        Ok(changes)
+        Ok(())
     }
 
     fn take(&mut self, event: &Event, changes: &mut Changes) {
+        let recoveries = self.summary.recoveries;
         self.summary.apply(event);
-        changes.standing |= RunStatus::after(&event.kind).is_some();
+        changes.standing |= RunStatus::after(&event.kind).is_some() || self.summary.recoveries != recoveries;
         if let Some(message) = event.kind.message() {
             self.read = self.read.max(message);
             changes.standing = true;
@@ -146,6 +152,7 @@ impl Head {
             }
             _ => return,
         };
+        changes.spent |= step.usage.usd > 0.0;
         if step.ended.is_some() {
             self.open = self.open.map(|open| open.saturating_sub(1));
         }

@@ -147,8 +147,8 @@ impl<C> Queue<C> {
     }
 
     /// All that waits, as soon as somebody waits for it, and enough of those that are due, or it has waited a while; nothing
-    /// when the queue is closed and empty.
-    pub(super) async fn next(&self) -> Option<Batch<C>> {
+    /// when the queue is closed and empty. Where nothing comes for so long, a batch of nothing.
+    pub(super) async fn next(&self, idle: Option<Duration>) -> Option<Batch<C>> {
         self.lock().begin();
         loop {
             let pause = {
@@ -159,7 +159,7 @@ impl<C> Queue<C> {
                 }
                 match state.waiting {
                     _ if state.closed => return Some(state.take()),
-                    0 if empty => None,
+                    0 if empty => idle,
                     0 => Some(LINGER),
                     waiting if waiting >= state.due.min(self.worth) => return Some(state.take()),
                     _ => Some(GATHER),
@@ -285,7 +285,7 @@ mod tests {
         let rounds =
             [(2, true), (1, true), (many, true), (many, true), (MANY, false), (MANY, true), (1, false), (1, true)];
         for (runs, in_time) in rounds {
-            let ((), (waiters, took)) = tokio::join!(commits(&queue, &leases[..runs]), told(queue.next()));
+            let ((), (waiters, took)) = tokio::join!(commits(&queue, &leases[..runs]), told(queue.next(None)));
             assert_eq!((waiters, at_once.contains(&took)), (Some(runs), in_time), "{took:?}");
         }
     }
@@ -296,15 +296,15 @@ mod tests {
         let (some, others) = leases.split_at(MANY);
         let at_once = Duration::ZERO;
         // Nobody is due yet: all that wait are taken, and no more are waited for.
-        let ((), first) = tokio::join!(commits(&queue, &leases), told(queue.next()));
+        let ((), first) = tokio::join!(commits(&queue, &leases), told(queue.next(None)));
         assert_eq!((first, told(queue.more()).await), ((Some(2 * MANY), at_once), (None, at_once)));
         let come = async |late| {
             let later = async {
                 tokio::time::sleep(late).await;
                 commits(&queue, others).await;
             };
-            let writer = async { (told(queue.next()).await, told(queue.more()).await, told(queue.more()).await) };
-            let next = async { if late > GATHER { told(queue.next()).await.0 } else { None } };
+            let writer = async { (told(queue.next(None)).await, told(queue.more()).await, told(queue.more()).await) };
+            let next = async { if late > GATHER { told(queue.next(None)).await.0 } else { None } };
             let ((), (), (found, left)) =
                 tokio::join!(commits(&queue, some), later, async { (writer.await, next.await) });
             (found, left)

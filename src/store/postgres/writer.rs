@@ -15,7 +15,7 @@ use tokio_postgres::{Client, Statement};
 use crate::program::Program;
 use crate::run::journal::{JournalError, Lease};
 use crate::store::filter;
-use crate::store::head::Head;
+use crate::store::head::{Changes, Head};
 use crate::store::owner::{Owner, Watch};
 use crate::store::postgres::batch::{Plan, rows, statements};
 use crate::store::postgres::link::{Link, Trouble, broken, migrate};
@@ -103,7 +103,7 @@ impl Writer {
 
     /// Writes what is queued until the queue is closed.
     pub(super) async fn serve(mut self, queue: &Queue<Command>) {
-        while let Some(batch) = queue.next().await {
+        while let Some(batch) = queue.next(None).await {
             let Batch { parts, commands } = batch;
             if !parts.is_empty() {
                 self.write(parts).await;
@@ -384,7 +384,8 @@ impl Writer {
             self.heads.insert(run.clone(), head);
             return Ok(None);
         }
-        let changes = head.fold(events.iter().map(|line| &*line.event))?;
+        let mut changes = Changes::default();
+        head.fold(events.iter().map(|line| &*line.event), &mut changes)?;
         if let Some(rest) = &part.rest {
             head.rest(rest);
         }

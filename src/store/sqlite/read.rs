@@ -171,6 +171,20 @@ pub(super) fn summary(row: &Row<'_>) -> Result<RunSummary, Trouble> {
     })
 }
 
+/// As [`summary`], with the events that the row is behind: see [`BEHIND`](super::writer::BEHIND).
+fn current(db: &Connection, row: &Row<'_>) -> Result<RunSummary, Trouble> {
+    let mut summary = summary(row)?;
+    if !summary.status.ended() {
+        let recoveries = summary.recoveries;
+        for event in events_of(db, row.get("id")?, summary.events, usize::MAX)? {
+            summary.apply(&event);
+        }
+        // They were counted when the run was taken, after these events.
+        summary.recoveries = recoveries;
+    }
+    Ok(summary)
+}
+
 /// See [`RunStore::find`](crate::run::RunStore::find).
 pub(super) fn find(db: &Connection, key: &str) -> Result<Option<Text>, Trouble> {
     let sql = "SELECT run_id FROM workflow_runs WHERE start_key = ?";
@@ -185,7 +199,7 @@ pub(super) fn load(db: &Connection, run: &Text, programs: &Programs) -> Result<K
     let mut find = db.prepare_cached(&sql)?;
     let mut found = find.query([run.as_str()])?;
     let Some(row) = found.next()? else { return Err(Trouble::Refused(JournalError::Unknown(run.clone()))) };
-    let (key, summary): (i64, _) = (row.get("id")?, summary(row)?);
+    let (key, summary): (i64, _) = (row.get("id")?, current(db, row)?);
     let input = input_of(&text(row, "input_data")?, maybe(row, "input_exact")?.as_deref())?;
     let program = match programs.get(&summary.program) {
         Some(program) => program,
@@ -222,7 +236,7 @@ pub(super) fn summary_of(db: &Connection, run: &Text) -> Result<RunSummary, Trou
     let mut find = db.prepare_cached(&sql)?;
     let mut found = find.query([run.as_str()])?;
     let Some(row) = found.next()? else { return Err(Trouble::Refused(JournalError::Unknown(run.clone()))) };
-    summary(row)
+    current(db, row)
 }
 
 /// See [`RunStore::events`](crate::run::RunStore::events).
@@ -233,7 +247,8 @@ pub(super) fn events(db: &Connection, run: &Text, after: u64, most: usize) -> Re
     events_of(db, key, after, most)
 }
 
-fn events_of(db: &Connection, key: i64, after: u64, most: usize) -> Result<Vec<Arc<Event>>, Trouble> {
+/// A run's events after one of them.
+pub(super) fn events_of(db: &Connection, key: i64, after: u64, most: usize) -> Result<Vec<Arc<Event>>, Trouble> {
     let mut find = db.prepare_cached(
         "SELECT data FROM workflow_events WHERE workflow_run_id = ? AND number > ? ORDER BY number LIMIT ?",
     )?;
@@ -261,7 +276,7 @@ pub(super) fn list(db: &Connection, filter: &Filter, page: &Page) -> Result<Vec<
         }
         None => None,
     };
-    rows(db, &filter::list(filter, page, after), summary)
+    rows(db, &filter::list(filter, page, after), |row| current(db, row))
 }
 
 /// See [`RunStore::stats`](crate::run::RunStore::stats).

@@ -10,12 +10,19 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ff
 use crate::run::journal::JournalError;
 
 /// Each brings a database to the version of its place, from 1.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
+];
 
-/// How much of the log of what was written is kept before it is brought into the file: pages of 4 KiB, 32 MiB together. While
-/// that is done nothing is written; but a page that was written ten times is brought there once.
-const LOG_PAGES: u32 = 8_000;
+/// How much of the log of what was written is kept before it is brought into the file: pages of 4 KiB. While that is done
+/// nothing is written. Then the log is written again from its start, which the disk does sooner than to let a file grow.
+const LOG_PAGES: u32 = 1_000;
+
+/// How much where many write together: a page that was written ten times is brought into the file once.
+const LOG_PAGES_OF_MANY: u32 = 8_000;
 
 /// Older ones can lose what was committed, where a checkpoint meets a writer: <https://www.sqlite.org/wal.html>.
 const OLDEST: i32 = 3_051_003;
@@ -75,7 +82,7 @@ fn writer(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     }
     db.pragma_update(None, "synchronous", "full")?;
     db.pragma_update(None, "foreign_keys", true)?;
-    db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    keep_log(&db, false)?;
     db.pragma_update(None, "cache_size", -32_768)?;
     // SQLite makes the log where it is read first, and syncs its name later but does not say where that fails: power loss
     // would take the whole log, and what was acknowledged with it.
@@ -84,6 +91,11 @@ fn writer(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     synced.map_err(|why| failed(ffi::SQLITE_IOERR_DIR_FSYNC, "its folder cannot be synced", &why))?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
+}
+
+/// Says how much of the log is kept.
+pub(super) fn keep_log(db: &Connection, of_many: bool) -> rusqlite::Result<()> {
+    db.pragma_update(None, "wal_autocheckpoint", if of_many { LOG_PAGES_OF_MANY } else { LOG_PAGES })
 }
 
 /// Opens a database again that failed.

@@ -52,11 +52,12 @@ pub(super) fn ensure_program(db: &Connection, program: &Program) -> rusqlite::Re
     Ok(())
 }
 
-/// How many events a statement writes where there are many: to begin one and to end it is much of what it costs.
-const BLOCK: usize = 16;
+/// How many events a statement writes: to begin one and to end it is much of what it costs. There are many of many runs, and
+/// two of a run alone: a step ends, and the next begins.
+const BLOCKS: [usize; 3] = [16, 2, 1];
 
-static INSERT_EVENTS: LazyLock<[String; 2]> = LazyLock::new(|| {
-    [1, BLOCK].map(|rows| {
+static INSERT_EVENTS: LazyLock<[String; 3]> = LazyLock::new(|| {
+    BLOCKS.map(|rows| {
         let rows = vec!["(?, ?, ?, ?)"; rows].join(", ");
         format!("INSERT INTO workflow_events (workflow_run_id, number, event, data) VALUES {rows}")
     })
@@ -66,26 +67,30 @@ static INSERT_EVENTS: LazyLock<[String; 2]> = LazyLock::new(|| {
 pub(super) fn insert_events(db: &mut Statements<'_>, run: i64, lines: Vec<Line>) -> rusqlite::Result<()> {
     for line in lines {
         db.lines.push((run, line));
-        if db.lines.len() - db.written == BLOCK {
-            write_events(db, BLOCK)?;
-        }
+        write_blocks(db, 1)?;
     }
     Ok(())
 }
 
 /// Adds what is left to the journal.
 pub(super) fn finish_events(db: &mut Statements<'_>) -> rusqlite::Result<()> {
-    while db.written < db.lines.len() {
-        write_events(db, 1)?;
+    write_blocks(db, BLOCKS.len())
+}
+
+/// Adds what fills the first so many kinds of blocks.
+fn write_blocks(db: &mut Statements<'_>, kinds: usize) -> rusqlite::Result<()> {
+    for (count, insert) in BLOCKS.into_iter().zip(&*INSERT_EVENTS).take(kinds) {
+        while db.lines.len() - db.written >= count {
+            write_block(db, count, insert)?;
+        }
     }
     Ok(())
 }
 
-fn write_events(db: &mut Statements<'_>, count: usize) -> rusqlite::Result<()> {
-    let [single, block] = &*INSERT_EVENTS;
+fn write_block(db: &mut Statements<'_>, count: usize, insert: &'static str) -> rusqlite::Result<()> {
     let lines = std::mem::take(&mut db.lines);
     let from = db.written;
-    let insert = db.get(if count == 1 { single } else { block })?;
+    let insert = db.get(insert)?;
     let mut place = 0;
     let mut bind = |value: &dyn ToSql| {
         place += 1;

@@ -5,19 +5,27 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
+use indexmap::IndexSet;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use tokio::sync::oneshot;
 
 use crate::run::journal::{JournalError, Lease, Opening, RunStatus};
 use crate::store::filter;
 use crate::store::head::{Changes, Head};
 use crate::store::owner::{Owner, Watch};
-use crate::store::queue::{Batch, Part, Queue};
+use crate::store::queue::{Batch, MANY, Part, Queue};
 use crate::store::sqlite::tables::{Statements, ensure_program, finish_events, insert_events, write_steps};
 use crate::store::sqlite::{SqliteOptions, Trouble, control, read, schema};
 use crate::store::text::{input, instant, json};
 use crate::types::Text;
+
+/// How far the rows of runs and steps may be behind their events. Where steps follow each other faster, what a row shows only
+/// for a moment is not written; where they are slower, rows are written with the events.
+pub(super) const BEHIND: Duration = Duration::from_millis(100);
+
+/// How long after many wrote together they are taken for many: some of them may come alone.
+const CROWD: Duration = Duration::from_secs(1);
 
 /// What else the writer is asked to do, within the transaction of a batch.
 pub(super) trait Command: Send {
@@ -80,14 +88,30 @@ pub(super) struct Writer {
     /// When it was last said there.
     seen: Option<Instant>,
     pub(super) watch: Watch,
-    /// The runs that are written to, with their keys.
-    pub(super) heads: FxHashMap<Text, (i64, Head)>,
+    /// The runs that are written to.
+    pub(super) heads: FxHashMap<Text, Held>,
+    /// Those whose rows are behind their events.
+    behind: IndexSet<Text, FxBuildHasher>,
+    /// When all rows were last up to date.
+    shown: Option<Instant>,
+    /// When many last wrote together, while the log is kept as theirs.
+    crowd: Option<Instant>,
     /// The leases whose events were refused: nothing may follow what is missing.
     pub(super) halted: FxHashMap<Text, (u64, JournalError)>,
     /// What the transaction that is under way makes this owner's, or parks.
     pub(super) seized: Vec<Lease>,
     /// The last message that was given out.
     pub(super) read: Arc<AtomicU64>,
+}
+
+/// A run that is written to.
+pub(super) struct Held {
+    key: i64,
+    head: Head,
+    /// What its rows do not show yet.
+    changes: Changes,
+    /// The last event that they show.
+    shown: u64,
 }
 
 impl Writer {
@@ -103,6 +127,9 @@ impl Writer {
             seen: None,
             watch: Watch::new(options.lease),
             heads: FxHashMap::default(),
+            behind: IndexSet::default(),
+            shown: None,
+            crowd: None,
             halted: FxHashMap::default(),
             seized: Vec::new(),
             read: Arc::new(AtomicU64::new(last as u64)),
@@ -119,13 +146,23 @@ impl Writer {
 
     /// Writes what is queued until the queue is closed.
     pub(super) async fn serve(mut self, queue: &Queue<Box<dyn Command>>) {
-        while let Some(batch) = queue.next().await {
+        while let Some(batch) = queue.next(self.show_in()).await {
             self.write(batch, queue).await;
+        }
+        if !self.behind.is_empty() {
+            self.shown = None;
+            self.write(Batch { parts: Vec::new(), commands: Vec::new() }, queue).await;
         }
         // Its runs need not wait until it is known to be dead.
         if let (true, Some(db)) = (self.registered, &self.db) {
             let _ = db.execute("DELETE FROM owners WHERE id = ?", [self.me.id]);
         }
+    }
+
+    /// When rows that are behind are to be written, though nobody waits for anything.
+    fn show_in(&self) -> Option<Duration> {
+        let since = self.shown.map_or(BEHIND, |at| at.elapsed());
+        (!self.behind.is_empty()).then(|| BEHIND.saturating_sub(since))
     }
 
     async fn write(&mut self, mut batch: Batch<Box<dyn Command>>, queue: &Queue<Box<dyn Command>>) {
@@ -141,8 +178,9 @@ impl Writer {
                 // seem to succeed when it is tried again: <https://www.sqlite.org/wal.html>, `fsync` in postgres.
                 let why = schema::broken(&self.path, &why);
                 tracing::error!(%why, "the runs that were to be written stop, and go on from what is durable");
-                (self.db, self.registered) = (None, false);
+                (self.db, self.registered, self.crowd) = (None, false, None);
                 self.heads.clear();
+                self.behind.clear();
                 for part in &batch.parts {
                     self.halted.insert(part.lease.run.clone(), (part.lease.epoch, why.clone()));
                 }
@@ -196,9 +234,21 @@ impl Writer {
             batch.commands.extend(more.commands);
         }
         finish_events(&mut statements)?;
+        if self.shown.is_none_or(|at| at.elapsed() >= BEHIND) {
+            self.show_all(&mut statements)?;
+        }
         drop(statements);
         for command in &mut batch.commands {
             command.run(self, &change)?;
+        }
+        if batch.parts.len() >= MANY {
+            if self.crowd.is_none() {
+                schema::keep_log(&change, true)?;
+            }
+            self.crowd = Some(Instant::now());
+        } else if self.crowd.is_some_and(|at| at.elapsed() >= CROWD) {
+            schema::keep_log(&change, false)?;
+            self.crowd = None;
         }
         change.commit()?;
         self.db = Some(db);
@@ -242,44 +292,66 @@ impl Writer {
         {
             return Err(Trouble::Refused(why.clone()));
         }
-        let (known, mut head) = match (&part.opening, self.heads.remove(run)) {
-            (Some(opening), _) => (0, Head::of(opening)),
-            (None, Some((key, head))) if head.epoch == part.lease.epoch => (key, head),
+        let mut held = match (&part.opening, self.heads.remove(run)) {
+            (Some(opening), _) => Held { key: 0, head: Head::of(opening), changes: Changes::default(), shown: 0 },
+            (None, Some(held)) if held.head.epoch == part.lease.epoch => held,
             (None, _) => self.load(db.connection, &part.lease)?,
         };
-        let mut changes = head.fold(part.events.iter().map(|line| &*line.event))?;
+        held.head.fold(part.events.iter().map(|line| &*line.event), &mut held.changes)?;
         if let Some(rest) = &part.rest {
-            head.rest(rest);
-            changes.standing = true;
+            held.head.rest(rest);
+            held.changes.standing = true;
         }
-        let key = match &part.opening {
-            Some(opening) => {
-                self.register(db.connection)?;
-                ensure_program(db.connection, &opening.program)?;
-                match self.insert(db, &head, &changes, opening) {
-                    Err(Trouble::Refused(why @ JournalError::KeyTaken(_))) => {
-                        // Whoever waits for it later is told then.
-                        self.halted.insert(run.clone(), (1, why.clone()));
-                        return Err(Trouble::Refused(why));
-                    }
-                    inserted => inserted?,
+        if let Some(opening) = &part.opening {
+            self.register(db.connection)?;
+            ensure_program(db.connection, &opening.program)?;
+            held.key = match self.insert(db, &held.head, &held.changes, opening) {
+                Err(Trouble::Refused(why @ JournalError::KeyTaken(_))) => {
+                    // Whoever waits for it later is told then.
+                    self.halted.insert(run.clone(), (1, why.clone()));
+                    return Err(Trouble::Refused(why));
                 }
+                inserted => inserted?,
+            };
+            held.shows(db)?;
+        } else if held.changes.standing || held.changes.spent {
+            // What others go by.
+            self.show(db, &mut held, part.rest.is_some())?;
+        } else {
+            self.check(db, &held)?;
+        }
+        insert_events(db, held.key, std::mem::take(&mut part.events))?;
+        if !held.head.summary.status.ended() && part.rest.is_none() {
+            if held.shown < held.head.summary.events {
+                self.behind.insert(run.clone());
             }
-            None => {
-                self.update(db, known, &head, &changes, part)?;
-                known
-            }
-        };
-        insert_events(db, key, std::mem::take(&mut part.events))?;
-        write_steps(db, key, &changes)?;
-        if !head.summary.status.ended() && part.rest.is_none() {
-            self.heads.insert(run.clone(), (key, head));
+            self.heads.insert(run.clone(), held);
         }
         Ok(())
     }
 
-    /// Reads the head of a run that this owner has.
-    fn load(&self, db: &Connection, lease: &Lease) -> Result<(i64, Head), Trouble> {
+    /// Brings all rows up to date. A run that is not this owner's any more is shown by whoever has it.
+    fn show_all(&mut self, db: &mut Statements<'_>) -> rusqlite::Result<()> {
+        for run in std::mem::take(&mut self.behind) {
+            let Some(mut held) = self.heads.remove(&run) else { continue };
+            match self.show(db, &mut held, false) {
+                Ok(()) => _ = self.heads.insert(run, held),
+                Err(Trouble::Refused(_)) => {}
+                Err(Trouble::Failed(why)) => return Err(why),
+            }
+        }
+        self.shown = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Brings a run's rows up to date, and gives it up.
+    fn show(&self, db: &mut Statements<'_>, held: &mut Held, rests: bool) -> Result<(), Trouble> {
+        self.update(db, held, rests)?;
+        Ok(held.shows(db)?)
+    }
+
+    /// Reads the head of a run that this owner has, whose rows may be behind.
+    fn load(&self, db: &Connection, lease: &Lease) -> Result<Held, Trouble> {
         let found = db
             .prepare_cached(&format!(
                 "SELECT {}, r.owner, r.epoch, r.steps_begun, r.message_read FROM workflow_runs AS r WHERE r.run_id = ?",
@@ -299,7 +371,12 @@ impl Writer {
             return Err(Trouble::Refused(JournalError::Lost(lease.run.clone())));
         };
         // Which of its steps have not ended stands in their rows.
-        Ok((key, Head { epoch: lease.epoch, summary: summary?, begun, open: None, read }))
+        let mut head = Head { epoch: lease.epoch, summary: summary?, begun, open: None, read };
+        let (shown, recoveries, mut changes) = (head.summary.events, head.summary.recoveries, Changes::default());
+        head.fold(read::events_of(db, key, shown, usize::MAX)?.iter().map(|event| &**event), &mut changes)?;
+        // They were counted when the run was taken, after these events.
+        head.summary.recoveries = recoveries;
+        Ok(Held { key, head, changes, shown })
     }
 
     /// A new run's row. Gives its key.
@@ -366,20 +443,25 @@ impl Writer {
         Ok(db.connection.last_insert_rowid())
     }
 
-    /// Changes a run's row, which shows whether it is still this owner's. What no index holds is changed alone where that is
-    /// all: it happens with each step.
-    fn update(
-        &self,
-        db: &mut Statements<'_>,
-        key: i64,
-        head: &Head,
-        changes: &Changes,
-        part: &Part,
-    ) -> Result<(), Trouble> {
+    /// Whether a run is still this owner's.
+    fn check(&self, db: &mut Statements<'_>, held: &Held) -> Result<(), Trouble> {
+        let Held { key, head, .. } = held;
+        let sql = "SELECT 1 FROM workflow_runs WHERE id = ? AND owner = ? AND epoch = ?";
+        if db.get(sql)?.exists(params![key, self.me.id, head.epoch as i64])? {
+            Ok(())
+        } else {
+            Err(Trouble::Refused(JournalError::Lost(head.summary.run.clone())))
+        }
+    }
+
+    /// Changes a run's row, where it is still this owner's. What no index holds is changed alone where that is all: it happens
+    /// with most steps.
+    fn update(&self, db: &mut Statements<'_>, held: &Held, rests: bool) -> Result<(), Trouble> {
+        let Held { key, head, changes, .. } = held;
         let summary = &head.summary;
         let (me, epoch) = (self.me.id, head.epoch as i64);
         let changed = if changes.standing {
-            let owner = part.rest.is_none().then_some(me);
+            let owner = (!rests).then_some(me);
             db.get(
                 "UPDATE workflow_runs SET status = ?, steps_total = ?, steps_completed = ?, steps_begun = ?, events = ?,
                      input_tokens = ?, output_tokens = ?, usd = ?, completed_at = ?, duration_ms = ?, wakes_at = ?,
@@ -410,9 +492,6 @@ impl Writer {
                 me,
                 epoch,
             ])?
-        } else if part.events.is_empty() {
-            let held = "SELECT 1 FROM workflow_runs WHERE id = ? AND owner = ? AND epoch = ?";
-            usize::from(db.get(held)?.exists(params![key, me, epoch])?)
         } else {
             db.get(
                 "UPDATE workflow_runs SET steps_completed = ?, steps_begun = ?, events = ?, input_tokens = ?,
@@ -433,5 +512,14 @@ impl Writer {
             ])?
         };
         if changed == 0 { Err(Trouble::Refused(JournalError::Lost(summary.run.clone()))) } else { Ok(()) }
+    }
+}
+
+impl Held {
+    /// Brings the rows of steps up to date with the run's.
+    fn shows(&mut self, db: &mut Statements<'_>) -> rusqlite::Result<()> {
+        write_steps(db, self.key, &self.changes)?;
+        (self.shown, self.changes) = (self.head.summary.events, Changes::default());
+        Ok(())
     }
 }

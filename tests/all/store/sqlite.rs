@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowc::run::journal::Labels;
+use flowc::run::journal::{Filter, Labels, Page};
 use flowc::run::{EventKind, JournalError, RunStore};
 use flowc::store::{SqliteOptions, SqliteStore};
 use futures::future::join_all;
@@ -15,7 +15,8 @@ use rusqlite::types::ValueRef;
 use crate::store::suite;
 #[cfg(feature = "cli")]
 use crate::store::upgrade;
-use crate::store::world::{World, Writing, at, begins, ends, opening};
+use crate::store::work::until;
+use crate::store::world::{World, Writing, at, begins, completes, ends, opening, usage};
 
 fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
@@ -107,7 +108,7 @@ async fn what_is_told_of_runs_that_are_written_together_is_so_of_each() {
         .collect();
     let commits = join_all(runs.iter().map(Writing::commit)).await;
     assert_eq!(commits, vec![Ok(()); 100]);
-    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON workflow_steps
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON workflow_events
                   WHEN new.workflow_run_id = (SELECT id FROM workflow_runs WHERE run_id = 'run-90')
                   BEGIN SELECT RAISE(ABORT, 'not this one'); END";
     Connection::open(&path).unwrap().execute_batch(refuse).unwrap();
@@ -132,6 +133,69 @@ async fn what_is_told_of_runs_that_are_written_together_is_so_of_each() {
         async move { run.commit().await }
     });
     assert_eq!(join_all(again).await, vec![Ok(()); failed]);
+}
+
+/// Rows are behind where steps follow each other fast. Whoever asks is told of all events nevertheless, and the rows follow: by
+/// themselves, with money, when the store is closed, and with who goes on where the process died.
+#[tokio::test]
+async fn rows_follow_their_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, store) = (file(&folder), open(&file(&folder)));
+    let rows = |path: &Path| {
+        let completed = "(SELECT count(*) FROM workflow_steps WHERE status = 'completed')";
+        ask(path, &format!("SELECT events, steps_completed, {completed} FROM workflow_runs")).remove(0)
+    };
+    let mut run = Writing::begin(&store, opening("run-1", "it", 0, Labels::default()), 0);
+    run.commit().await.unwrap();
+    let mut steps = 0;
+    let mut step = async |run: &mut Writing, usd: Option<f64>| {
+        run.append(begins(&format!("s{steps}"), 1));
+        run.append(completes(&format!("s{steps}"), usd.map(usage)));
+        run.commit().await.unwrap();
+        steps += 1;
+        (steps, format!("{} | {steps} | {steps}", 1 + 2 * steps))
+    };
+    let db = Connection::open(&path).unwrap();
+    let (done, current) = loop {
+        let (done, current) = step(&mut run, None).await;
+        let summary = store.summary("run-1").await.unwrap();
+        let listed = store.list(&Filter::default(), Page { most: 9, after: None }).await.unwrap().remove(0);
+        let loaded = store.load("run-1").await.unwrap().summary;
+        for found in [summary, listed, loaded] {
+            assert_eq!((found.events, found.steps_completed), (1 + 2 * done, done));
+        }
+        // As the file is now, it stays.
+        db.execute_batch("BEGIN IMMEDIATE").unwrap();
+        if rows(&path) != current {
+            break (done, current);
+        }
+        db.execute_batch("COMMIT").unwrap();
+        assert!(done < 1_000, "each step was shown at once");
+    };
+    let died = folder.path().join("died.db");
+    for end in ["", "-wal"] {
+        std::fs::copy(format!("{}{end}", path.display()), format!("{}{end}", died.display())).unwrap();
+    }
+    db.execute_batch("COMMIT").unwrap();
+    until("rows follow by themselves", async || rows(&path) == current).await;
+    let (_, current) = step(&mut run, Some(0.5)).await;
+    assert_eq!((rows(&path), store.spent(at(0)).await), (current, Ok(0.5)), "money is told at once");
+    step(&mut run, None).await;
+    let (_, current) = step(&mut run, None).await;
+    drop((store, run));
+    assert_eq!(rows(&path), current);
+
+    Connection::open(&died).unwrap().execute_batch("DELETE FROM owners").unwrap();
+    let store = open(&died);
+    let summary = store.summary("run-1").await.unwrap();
+    assert_eq!((summary.events, summary.steps_completed, summary.recoveries), (1 + 2 * done, done, 0));
+    let lease = store.claim(1, at(0)).await.unwrap().remove(0);
+    let mut run = Writing::resume(&store, lease, 1 + 2 * done, 0);
+    run.append(begins("last", 1));
+    run.commit().await.unwrap();
+    assert_eq!(store.summary("run-1").await.unwrap().recoveries, 1, "no step has ended since it was taken");
+    drop((store, run));
+    assert_eq!(rows(&died), format!("{} | {done} | {done}", 2 + 2 * done));
 }
 
 #[tokio::test]
@@ -178,6 +242,7 @@ async fn runs_of_every_earlier_version_go_on() {
         include_str!("../../../src/store/sqlite/migrations/0001.sql"),
         include_str!("../../../src/store/sqlite/migrations/0002.sql"),
         include_str!("../../../src/store/sqlite/migrations/0003.sql"),
+        include_str!("../../../src/store/sqlite/migrations/0004.sql"),
     ];
     let folder = tempfile::tempdir().unwrap();
     for version in 1..=migrations.len() {

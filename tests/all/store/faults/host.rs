@@ -161,7 +161,10 @@ impl Host {
 
     fn ack(&mut self, fact: Fact) {
         self.facts.push(fact);
-        std::fs::write(self.disk.join("acked"), self.facts.len().to_string()).unwrap();
+        // At once: what the disk would hold may be looked at meanwhile, where the writer brings rows up to date.
+        let new = self.disk.with_extension("acked");
+        std::fs::write(&new, self.facts.len().to_string()).unwrap();
+        std::fs::rename(new, self.disk.join("acked")).unwrap();
     }
 
     fn begin(&mut self, name: &'static str) -> usize {

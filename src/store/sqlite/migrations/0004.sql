@@ -1,0 +1,2 @@
+-- The rows of runs and steps may be behind their events: `workflow_runs.events` is the number of the last that they show. Nothing
+-- of the tables changes; but whoever does not know it must not write them.
