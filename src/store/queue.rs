@@ -42,6 +42,8 @@ struct State<C> {
     taken: usize,
     /// How many of those that were told together before are still to come, where they were many.
     due: usize,
+    /// Nothing came for a while: the writer looks again only when it is told to.
+    asleep: bool,
     closed: bool,
 }
 
@@ -79,7 +81,15 @@ pub(super) struct Line {
 impl<C> Queue<C> {
     /// `worth`: how many are worth the writer's while, where more are due.
     pub(super) fn new(worth: usize) -> Self {
-        let state = State { entries: Vec::new(), commands: Vec::new(), waiting: 0, taken: 0, due: 0, closed: false };
+        let state = State {
+            entries: Vec::new(),
+            commands: Vec::new(),
+            waiting: 0,
+            taken: 0,
+            due: 0,
+            asleep: false,
+            closed: false,
+        };
         Self { state: Mutex::new(state), wake: Notify::new(), worth }
     }
 
@@ -96,10 +106,9 @@ impl<C> Queue<C> {
 
     fn push(&self, entries: impl IntoIterator<Item = Entry>) {
         let mut state = self.lock();
-        // The writer is told to look again in a while, once.
-        let idle = state.entries.is_empty();
         state.entries.extend(entries);
-        if idle {
+        // One that is awake looks again in a while: what is appended is mostly waited for at once, and two calls cost a step more.
+        if std::mem::take(&mut state.asleep) {
             drop(state);
             self.wake.notify_one();
         }
@@ -150,6 +159,7 @@ impl<C> Queue<C> {
     /// when the queue is closed and empty. Where nothing comes for so long, a batch of nothing.
     pub(super) async fn next(&self, idle: Option<Duration>) -> Option<Batch<C>> {
         self.lock().begin();
+        let mut quiet = false;
         loop {
             let pause = {
                 let mut state = self.lock();
@@ -157,21 +167,25 @@ impl<C> Queue<C> {
                 if state.closed && empty {
                     return None;
                 }
+                state.asleep = quiet && empty;
                 match state.waiting {
                     _ if state.closed => return Some(state.take()),
-                    0 if empty => idle,
+                    0 if state.asleep => idle,
                     0 => Some(LINGER),
                     waiting if waiting >= state.due.min(self.worth) => return Some(state.take()),
                     _ => Some(GATHER),
                 }
             };
-            match pause {
-                None => self.wake.notified().await,
-                Some(pause) => {
-                    if tokio::time::timeout(pause, self.wake.notified()).await.is_err() {
-                        return Some(self.lock().take());
-                    }
+            let Some(pause) = pause else {
+                self.wake.notified().await;
+                continue;
+            };
+            if tokio::time::timeout(pause, self.wake.notified()).await.is_err() {
+                let mut state = self.lock();
+                if state.asleep || !state.entries.is_empty() || !state.commands.is_empty() {
+                    return Some(state.take());
                 }
+                quiet = true;
             }
         }
     }
@@ -211,6 +225,7 @@ impl<C> State<C> {
 
     fn take(&mut self) -> Batch<C> {
         let waiting = std::mem::take(&mut self.waiting);
+        self.asleep = false;
         self.taken += waiting;
         self.due = self.due.saturating_sub(waiting);
         let entries = std::mem::take(&mut self.entries);
@@ -256,6 +271,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::run::event::EventKind;
 
     /// Who waits in a batch, and how long it took to come.
     async fn told(batch: impl Future<Output = Option<Batch<()>>>) -> (Option<usize>, Duration) {
@@ -288,6 +304,24 @@ mod tests {
             let ((), (waiters, took)) = tokio::join!(commits(&queue, &leases[..runs]), told(queue.next(None)));
             assert_eq!((waiters, at_once.contains(&took)), (Some(runs), in_time), "{took:?}");
         }
+    }
+
+    /// It lingers, whether the writer was awake or asleep.
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_waits_for_is_taken_too() {
+        let (queue, lease) = (Queue::new(MANY), leases().remove(0));
+        let event = Event { number: 1, at: jiff::Timestamp::UNIX_EPOCH, kind: EventKind::RunResumed };
+        let events = [Arc::new(event)];
+        for pause in [LINGER / 2, 10 * LINGER] {
+            let appends = async {
+                tokio::time::sleep(pause).await;
+                queue.append(&lease, &events);
+            };
+            let ((), (waiters, took)) = tokio::join!(appends, told(queue.next(None)));
+            assert_eq!(waiters, Some(0));
+            assert!((pause..=pause + LINGER).contains(&took), "{took:?}");
+        }
+        assert_eq!(told(queue.next(Some(5 * LINGER))).await, (Some(0), 6 * LINGER), "nothing came");
     }
 
     #[tokio::test(start_paused = true)]
