@@ -197,10 +197,11 @@ impl<'a> Builder<'a> {
         Some(lines.join("\n"))
     }
 
-    /// Whether something else stands before a comment on its line.
+    /// Whether a comment belongs to what stands before it on its line. What opens a list or a block has its comments below.
     fn trails(&self, comment: u32) -> bool {
         let before = self.text.get(..comment as usize).unwrap_or_default();
-        !before.rsplit('\n').next().unwrap_or_default().trim().is_empty()
+        let line = before.rsplit('\n').next().unwrap_or_default().trim_end();
+        !line.is_empty() && !line.ends_with(['(', '{', '['])
     }
 
     /// The comments that document nothing.

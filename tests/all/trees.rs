@@ -86,6 +86,15 @@ proptest! {
     }
 }
 
+/// The layout moves a comment after a bracket below it, where it documents what follows: it does so before too.
+#[test]
+fn what_follows_a_bracket_documents_the_next() {
+    for doc in ["/// all of it\n", "///\n    ///   lines\n", "// no doc\n    /// lines\n"] {
+        check_spans(&format!("tool crm.find({doc}    a: int,\n) -> int\n"));
+        check_spans(&format!("type A = {{ {doc}    a: int }}\n"));
+    }
+}
+
 const TOKENS: &[&str] = &[
     "flow", "fn", "type", "tool", "test", "use", "let", "var", "set", "step", "if", "then", "else", "match", "for",
     "in", "parallel", "race", "repeat", "max", "every", "limit", "do", "try", "catch", "finally", "yield", "return",
