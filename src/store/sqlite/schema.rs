@@ -19,7 +19,7 @@ const MIGRATIONS: [&str; 4] = [
 
 /// How much of the log of what was written is kept before it is brought into the file: pages of 4 KiB. While that is done
 /// nothing is written. Then the log is written over from its start, and that is synced sooner than a file that grows: with 1,000
-/// pages a run's first 1,000 steps take an eighth longer.
+/// pages a run's first 1,000 steps take a sixth longer.
 const LOG_PAGES: u32 = 400;
 
 /// How much where many write together: a page that was written ten times is brought into the file once.

@@ -344,7 +344,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Brings a run's rows up to date, and gives it up.
+    /// Brings a run's rows up to date, and gives it up where it rests.
     fn show(&self, db: &mut Statements<'_>, held: &mut Held, rests: bool) -> Result<(), Trouble> {
         self.update(db, held, rests)?;
         Ok(held.shows(db)?)

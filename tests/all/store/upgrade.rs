@@ -2,9 +2,10 @@
 //! run goes on to its end.
 //!
 //! `then.sql` is what a flowc of version 1 kept, row by row, program included. Version 2 added an index, version 3 keeps
-//! the same events in another order, and rows of version 4 may be behind them: what is there has the same form. No version has had other statuses than today's; that a run is
-//! being cancelled is told by its events, and the run is `running` meanwhile. `FLOW_UPDATE=1` writes the file anew, with today's
-//! flowc and the tables of version 1: that forgets what an earlier one wrote, so it is for a version that nobody has used yet.
+//! the same events in another order, and rows of version 4 may be behind them: what is there has the same form. No version has
+//! had other statuses than today's; that a run is being cancelled is told by its events, and the run is `running` meanwhile.
+//! `FLOW_UPDATE=1` writes the file anew, with today's flowc and the tables of version 1: that forgets what an earlier one wrote,
+//! so it is for a version that nobody has used yet.
 
 use std::collections::BTreeMap;
 use std::path::Path;
