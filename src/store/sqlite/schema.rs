@@ -2,10 +2,10 @@
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, ffi};
 
 use crate::run::journal::JournalError;
 
@@ -74,13 +74,7 @@ fn writer(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     let db = Connection::open(path)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     db.busy_timeout(patience)?;
-    // To its end: what fails when the mode is written is told after the row that says what it is. Whoever opened the file then
-    // would find it empty, and remove its log.
-    let mode: rusqlite::Result<Vec<String>> =
-        db.prepare("PRAGMA journal_mode = wal")?.query_map([], |row| row.get(0))?.collect();
-    if let Some(mode) = mode?.into_iter().find(|mode| mode != "wal") {
-        return Err(rusqlite::Error::InvalidParameterName(format!("no WAL but `{mode}`")));
-    }
+    log_ahead(&db, patience)?;
     db.pragma_update(None, "synchronous", "full")?;
     db.pragma_update(None, "foreign_keys", true)?;
     keep_log(&db, false)?;
@@ -92,6 +86,29 @@ fn writer(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     synced.map_err(|why| failed(ffi::SQLITE_IOERR_DIR_FSYNC, "its folder cannot be synced", &why))?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
+}
+
+/// Has a database write to a log, if it does not already.
+fn log_ahead(db: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    // To its end: what fails when the mode is written is told after the row that says what it is. Whoever opened the file then
+    // would find it empty, and remove its log.
+    let change = || -> rusqlite::Result<Vec<String>> {
+        db.prepare("PRAGMA journal_mode = wal")?.query_map([], |row| row.get(0))?.collect()
+    };
+    let began = Instant::now();
+    let modes = loop {
+        match change() {
+            // SQLite itself waits for nobody here: of several that make a file at once, one changes it.
+            Err(why) if why.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && began.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            modes => break modes?,
+        }
+    };
+    match modes.into_iter().find(|mode| mode != "wal") {
+        Some(mode) => Err(rusqlite::Error::InvalidParameterName(format!("no WAL but `{mode}`"))),
+        None => Ok(()),
+    }
 }
 
 /// Says how much of the log is kept.

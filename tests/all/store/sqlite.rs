@@ -265,6 +265,26 @@ async fn runs_of_every_earlier_version_go_on() {
     }
 }
 
+/// Nobody who opens a file is turned away, be it made, opened or closed by others at that moment.
+#[test]
+fn many_may_make_open_and_close_a_file_at_once() {
+    for _ in 0..25 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(&folder);
+        std::thread::scope(|all| {
+            for _ in 0..4 {
+                all.spawn(|| {
+                    for _ in 0..4 {
+                        let store = SqliteStore::open(&path).unwrap();
+                        let listed = futures::executor::block_on(store.standing()).unwrap();
+                        assert!(listed.is_empty());
+                    }
+                });
+            }
+        });
+    }
+}
+
 #[test]
 fn a_database_of_a_newer_flowc_is_refused() {
     let folder = tempfile::tempdir().unwrap();
