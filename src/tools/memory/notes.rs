@@ -52,7 +52,6 @@ impl Notes {
         }
         let db = Connection::open(path)?;
         db.busy_timeout(BUSY)?;
-        db.pragma_update(None, "journal_mode", "wal")?;
         db.execute_batch(SCHEMA)?;
         Ok(Self(db))
     }
@@ -182,6 +181,21 @@ mod tests {
     #[test]
     fn sqlite_is_new_enough_for_its_journal_to_be_trusted() {
         assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
+    }
+
+    /// The first notes of several processes may come at once.
+    #[test]
+    fn many_may_make_a_file_at_once() {
+        for _ in 0..25 {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("notes.db");
+            let ids: Vec<_> = std::thread::scope(|all| {
+                let one = |at: i32| store(&mut Notes::open(&path).expect("a database"), &format!("note {at}"), &[]);
+                let each: Vec<_> = (0..4).map(|at| all.spawn(move || one(at))).collect();
+                each.into_iter().map(|it| it.join().expect("stored")).collect()
+            });
+            assert_eq!((ids.len(), texts(&Notes::open(&path).expect("a database"), "note", &[]).len()), (4, 4));
+        }
     }
 
     #[test]
