@@ -292,7 +292,10 @@ impl Writer {
         {
             return Err(Trouble::Refused(why.clone()));
         }
-        let mut held = match (&part.opening, self.heads.remove(run)) {
+        // A part of an older lease takes nothing from who has the run now.
+        let late = self.heads.get(run).is_some_and(|held| held.head.epoch > part.lease.epoch);
+        let known = if late { None } else { self.heads.remove(run) };
+        let mut held = match (&part.opening, known) {
             (Some(opening), _) => Held { key: 0, head: Head::of(opening), changes: Changes::default(), shown: 0 },
             (None, Some(held)) if held.head.epoch == part.lease.epoch => held,
             (None, _) => self.load(db.connection, &part.lease)?,

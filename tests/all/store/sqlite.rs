@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowc::run::journal::{Filter, Labels, Page};
+use flowc::run::journal::{Filter, Labels, Lease, Page};
 use flowc::run::{EventKind, JournalError, RunStore};
 use flowc::store::{SqliteOptions, SqliteStore};
 use futures::future::join_all;
@@ -190,12 +190,19 @@ async fn rows_follow_their_events() {
     let summary = store.summary("run-1").await.unwrap();
     assert_eq!((summary.events, summary.steps_completed, summary.recoveries), (1 + 2 * done, done, 0));
     let lease = store.claim(1, at(0)).await.unwrap().remove(0);
+    let before = Lease { epoch: lease.epoch - 1, ..lease.clone() };
     let mut run = Writing::resume(&store, lease, 1 + 2 * done, 0);
-    run.append(begins("last", 1));
-    run.commit().await.unwrap();
+    for step in ["last", "and one"] {
+        run.append(begins(step, 1));
+        run.commit().await.unwrap();
+    }
     assert_eq!(store.summary("run-1").await.unwrap().recoveries, 1, "no step has ended since it was taken");
-    drop((store, run));
-    assert_eq!(rows(&died), format!("{} | {done} | {done}", 2 + 2 * done));
+    // Whoever had it is late, and changes nothing.
+    let mut late = Writing::resume(&store, before, 1 + 2 * done, 0);
+    late.append(begins("late", 1));
+    assert_eq!(late.commit().await, Err(JournalError::Lost("run-1".into())));
+    let current = format!("{} | {done} | {done}", 3 + 2 * done);
+    until("rows follow whoever was late", async || rows(&died) == current).await;
 }
 
 #[tokio::test]
