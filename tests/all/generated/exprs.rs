@@ -1,6 +1,6 @@
 //! Generated expressions.
 
-use super::{Generator, Ty, WORDS};
+use super::{Generator, Ty, VAR, WORDS};
 
 impl Generator {
     /// An expression of the type. What is not a leaf stands in parentheses, so that binding strength plays no part.
@@ -44,9 +44,8 @@ impl Generator {
 
     /// A condition, and the optional local that it tells to be there, with what it then is.
     pub(super) fn condition(&mut self, depth: usize) -> (String, Option<(String, Ty)>) {
-        let vars: Vec<String> = self.vars.iter().map(|(name, _)| name.clone()).collect();
         let optional = self.locals.iter().rev().find_map(|(name, ty)| match ty {
-            Ty::Optional(inner) if !vars.contains(name) => Some((name.clone(), Ty::clone(inner))),
+            Ty::Optional(inner) if !name.starts_with(VAR) => Some((name.clone(), Ty::clone(inner))),
             _ => None,
         });
         match optional {

@@ -132,6 +132,9 @@ impl std::fmt::Display for Ty {
 /// The members of [`Ty::Word`].
 const WORDS: [&str; 3] = ["red", "green", "blue"];
 
+/// What names of vars begin with: a test does not narrow one.
+const VAR: &str = "var";
+
 /// Writes a program. Every choice is read off a tape, so that a shorter tape of smaller numbers is a simpler program.
 struct Generator {
     tape: Vec<u16>,
@@ -304,7 +307,7 @@ impl Generator {
             2 if self.in_flow => {
                 let ty = self.ty(1);
                 let value = self.expr(&ty, 2);
-                let name = self.name("v");
+                let name = self.name(VAR);
                 let text = format!("{pad}var {name}: {ty} = {value}\n");
                 self.locals.push((name.clone(), ty.clone()));
                 self.vars.push((name, ty));
