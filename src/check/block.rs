@@ -160,7 +160,7 @@ impl Checker<'_> {
             self.leave(mark);
             list.push(Way { falls, refused: 0, known });
         }
-        self.exhaustive(&matching, head(span, "match"));
+        self.exhaustive(&matching, &form.value, head(span, "match"));
         if matching.left != Type::Never {
             // What is left out, which has been reported, goes some way too: nothing is known after it.
             list.iter_mut().for_each(|way| way.known.clear());

@@ -116,7 +116,7 @@ impl Checker<'_> {
             parts.push((arm.body.id, self.typed(&arm.body, want)));
             self.leave(before);
         }
-        self.exhaustive(&matching, expr.span);
+        self.exhaustive(&matching, &of.value, expr.span);
         self.join_of(parts, want)
     }
 

@@ -55,8 +55,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Ends a match: reports what no arm takes. `span` is the `match` keyword or the whole match.
-    pub(crate) fn exhaustive(&mut self, matching: &Matching, span: Span) {
+    /// Ends a match of a value: reports what no arm takes. `span` is the `match` keyword or the whole match.
+    pub(crate) fn exhaustive(&mut self, matching: &Matching, value: &Expr, span: Span) {
         if matches!(matching.left, Type::Never | Type::Error) || matching.subject == Type::Error {
             return;
         }
@@ -66,10 +66,10 @@ impl Checker<'_> {
             names.push(format!("{} more", left.len() - 5));
         }
         let keyword = Span { end: span.end.min(span.start + "match".len() as u32), ..span };
-        self.report(
-            Diagnostic::new(Code::NOT_EXHAUSTIVE, keyword, format!("the match does not cover {}", names.join(", ")))
-                .help("add an arm for what is left, or `_ => …` for all of it"),
-        );
+        let message = format!("the match does not cover {}", names.join(", "));
+        let wrong = Diagnostic::new(Code::NOT_EXHAUSTIVE, keyword, message)
+            .help("add an arm for what is left, or `_ => …` for all of it");
+        self.report(if matching.left.allows_null() { self.let_it_first(wrong, value) } else { wrong });
     }
 
     /// Checks a pattern that stands alone against the type of what it is matched with, and declares what it binds: for
