@@ -8,6 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Edit, Fix, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Literal as Lit};
 use crate::types::{Literal, Mismatch, MismatchKind, Type};
+use crate::value::parse_duration;
 
 impl Checker<'_> {
     /// Checks that what was found fits; gives the expected type, or [`Type::Error`] after a report.
@@ -150,6 +151,17 @@ fn advise(wrong: Diagnostic, expr: &Expr, found: &Type, expected: &Type) -> Diag
         (Type::String, Type::Url) => {
             wrong.help("a text becomes an address with `.to_url()`, which is null where it is none")
         }
+        (Type::Int, Type::Duration) if matches!(expr.kind, ExprKind::Literal(Lit::Int(_))) => {
+            after(wrong, expr, "give it a unit: `s` for seconds", "s")
+        }
+        (Type::Int | Type::Float, Type::Duration) => after(wrong, expr, "give it a unit with `* 1s`", " * 1s"),
+        (Type::String, Type::Duration) => match &expr.kind {
+            ExprKind::Literal(Lit::String(text)) if parse_duration(text).is_some() => {
+                wrong.fix(format!("write `{text}`, which is no text"), expr.span, text.as_str())
+            }
+            ExprKind::Literal(_) => wrong.help("write it with a unit: `500ms`, `20s`, `5m`, `24h`, `7d`"),
+            _ => after(wrong, expr, "read it with `as duration`", " as duration"),
+        },
         (Type::Schema(_), _) => wrong.help("the name of a type stands for its JSON Schema here"),
         (from, to) => match conversion(&from, to) {
             Some(method @ ("to_string()" | "round()" | "json()" | "seconds")) => {
