@@ -13,15 +13,20 @@ pub(super) struct Line {
 }
 
 impl<'a> Printer<'a> {
-    /// The comments that start before an offset, each as a line.
-    pub(super) fn comments_before(&mut self, offset: u32, last: &mut u32, lines: &mut Vec<Line>) {
+    /// The comments that start before an offset, each as a line. One that is moved documents nothing where it comes to, as it
+    /// did where it stood.
+    fn comments_before(&mut self, offset: u32, last: &mut u32, lines: &mut Vec<Line>, moved: bool) {
         while let Some(comment) = self.comments.get(self.next).filter(|comment| comment.span.start < offset) {
             self.next += 1;
             if self.kept.iter().any(|kept| kept.range().contains(&(comment.span.start as usize))) {
                 continue;
             }
             let blank = self.has_blank(*last, comment.span.start);
-            let doc = Doc::text(self.slice(comment.span).trim_end());
+            let text = self.slice(comment.span).trim_end();
+            let doc = match text.strip_prefix("///") {
+                Some(rest) if moved && !rest.starts_with('/') => Doc::text(format!("//{rest}")),
+                _ => Doc::text(text),
+            };
             lines.push(Line { blank, doc, comment: true });
             *last = comment.span.end;
         }
@@ -59,12 +64,12 @@ impl<'a> Printer<'a> {
         let (mut last, close) = inside;
         for element in elements {
             let span = span(element);
-            self.comments_before(span.start, &mut last, &mut lines);
+            self.comments_before(span.start, &mut last, &mut lines, false);
             let blank = self.has_blank(last, span.start);
             let doc = print(self, element);
             // What stood within the element, where no list of its own took it up, moves before it.
             let mut within = Vec::new();
-            self.comments_before(span.end, &mut last, &mut within);
+            self.comments_before(span.end, &mut last, &mut within, true);
             let moved = !within.is_empty();
             for (at, line) in within.into_iter().enumerate() {
                 lines.push(Line { blank: blank && at == 0, ..line });
@@ -73,7 +78,7 @@ impl<'a> Printer<'a> {
             let behind = self.comment_behind(&mut last);
             lines.push(Line { blank: blank && !moved, doc: Doc::concat([doc, behind]), comment: false });
         }
-        self.comments_before(close, &mut last, &mut lines);
+        self.comments_before(close, &mut last, &mut lines, false);
         if let Some(first) = lines.first_mut() {
             first.blank = false;
         }
