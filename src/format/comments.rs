@@ -13,9 +13,9 @@ pub(super) struct Line {
 }
 
 impl<'a> Printer<'a> {
-    /// The comments that start before an offset, each as a line. One that is moved documents nothing where it comes to, as it
-    /// did where it stood.
-    fn comments_before(&mut self, offset: u32, last: &mut u32, lines: &mut Vec<Line>, moved: bool) {
+    /// The comments that start before an offset, each as a line. Those that do not stand at `home` or behind it are moved,
+    /// and document nothing where they come to, as they did where they stood.
+    pub(super) fn comments_before(&mut self, offset: u32, home: u32, last: &mut u32, lines: &mut Vec<Line>) {
         while let Some(comment) = self.comments.get(self.next).filter(|comment| comment.span.start < offset) {
             self.next += 1;
             if self.kept.iter().any(|kept| kept.range().contains(&(comment.span.start as usize))) {
@@ -24,7 +24,7 @@ impl<'a> Printer<'a> {
             let blank = self.has_blank(*last, comment.span.start);
             let text = self.slice(comment.span).trim_end();
             let doc = match text.strip_prefix("///") {
-                Some(rest) if moved && !rest.starts_with('/') => Doc::text(format!("//{rest}")),
+                Some(rest) if comment.span.start < home && !rest.starts_with('/') => Doc::text(format!("//{rest}")),
                 _ => Doc::text(text),
             };
             lines.push(Line { blank, doc, comment: true });
@@ -61,15 +61,16 @@ impl<'a> Printer<'a> {
         mut print: impl FnMut(&mut Self, &'a T) -> Doc,
     ) -> Vec<Line> {
         let mut lines: Vec<Line> = Vec::new();
-        let (mut last, close) = inside;
+        let (open, close) = inside;
+        let mut last = open;
         for element in elements {
             let span = span(element);
-            self.comments_before(span.start, &mut last, &mut lines, false);
+            self.comments_before(span.start, open, &mut last, &mut lines);
             let blank = self.has_blank(last, span.start);
             let doc = print(self, element);
             // What stood within the element, where no list of its own took it up, moves before it.
             let mut within = Vec::new();
-            self.comments_before(span.end, &mut last, &mut within, true);
+            self.comments_before(span.end, u32::MAX, &mut last, &mut within);
             let moved = !within.is_empty();
             for (at, line) in within.into_iter().enumerate() {
                 lines.push(Line { blank: blank && at == 0, ..line });
@@ -78,7 +79,7 @@ impl<'a> Printer<'a> {
             let behind = self.comment_behind(&mut last);
             lines.push(Line { blank: blank && !moved, doc: Doc::concat([doc, behind]), comment: false });
         }
-        self.comments_before(close, &mut last, &mut lines, false);
+        self.comments_before(close, open, &mut last, &mut lines);
         if let Some(first) = lines.first_mut() {
             first.blank = false;
         }

@@ -28,11 +28,8 @@ impl<'a> Printer<'a> {
     }
 
     fn item(&mut self, item: &'a Item) -> Doc {
-        let mut parts = vec![Self::doc_comment(item.doc.as_deref())];
-        for annotation in &item.annotations {
-            parts.extend([self.annotation(annotation), Doc::hard_line()]);
-        }
-        parts.push(match &item.kind {
+        let (doc, annotations) = (Self::doc_comment(item.doc.as_deref()), self.annotations(item));
+        let declared = match &item.kind {
             ItemKind::Use(import) => {
                 let span = Span { end: import.path_span.start, ..item.span };
                 let inside = (import.names.first().map_or(span.start, |name| name.span.start), span.end);
@@ -50,8 +47,22 @@ impl<'a> Printer<'a> {
                 Doc::concat([Doc::text("test "), title, Doc::text(" "), self.block(&decl.body)])
             }
             ItemKind::Error => Doc::text(self.slice(item.span)),
-        });
-        Doc::concat(parts)
+        };
+        Doc::concat([doc, annotations, declared])
+    }
+
+    /// The annotations above what is declared, with the comments among them.
+    fn annotations(&mut self, item: &'a Item) -> Doc {
+        let Some(end) = item.annotations.last().map(|last| last.span.end) else { return Doc::nil() };
+        let inside = (item.span.start, end);
+        let mut lines = self.lines(&item.annotations, inside, |it| it.span, |this, it| this.annotation(it));
+        self.comments_before(declared_at(item), u32::MAX, &mut end.clone(), &mut lines);
+        let mut after_comment = false;
+        for line in &mut lines {
+            line.blank &= after_comment;
+            after_comment = line.comment;
+        }
+        Doc::concat([Self::stack(lines), Doc::hard_line()])
     }
 
     /// A string without holes, as it is spelled.
@@ -144,6 +155,20 @@ impl<'a> Printer<'a> {
         }
         Doc::concat(parts)
     }
+}
+
+/// Where the name of what is declared stands.
+fn declared_at(item: &Item) -> u32 {
+    match &item.kind {
+        ItemKind::Use(import) => import.names.first().map_or(import.path_span, |name| name.span),
+        ItemKind::Type(decl) => decl.name.span,
+        ItemKind::Tool(decl) => decl.name.span,
+        ItemKind::Fn(decl) => decl.name.span,
+        ItemKind::Flow(decl) => decl.name.span,
+        ItemKind::Test(decl) => decl.title_span,
+        ItemKind::Error => item.span,
+    }
+    .start
 }
 
 fn kind(item: &Item) -> &'static str {
