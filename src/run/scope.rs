@@ -54,34 +54,65 @@ pub(crate) enum Ended<T> {
     Cancelled,
 }
 
+/// How the time of a leaf goes.
+pub(crate) trait Time {
+    /// Waits.
+    fn sleep(&self, how_long: Duration) -> BoxFuture<'static, ()>;
+
+    /// Whether it stands still. Who makes it go on again polls the leaf.
+    fn stands(&self) -> bool {
+        false
+    }
+
+    /// For how long it stood still since this was last asked.
+    fn stood(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Of what may take any time.
+impl Time for () {
+    fn sleep(&self, _how_long: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
 /// Waits for the leaf of a scope for at most `limit`; the leaf is dropped when its time is up or the scope is
 /// cancelled. Nothing is set up for a leaf that is ready at once.
-pub(crate) fn bounded<'s, F: Future + Unpin>(
+pub(crate) fn bounded<'s, F: Future + Unpin, T: Time + ?Sized>(
     scope: &'s Scope,
-    clock: &'s dyn Clock,
+    time: &'s T,
     limit: Option<Duration>,
     leaf: F,
-) -> Bounded<'s, F> {
-    Bounded { leaf, token: &scope.0, timer: Timer::Unset(clock, limit), cancelled: None }
+) -> Bounded<'s, F, T> {
+    Bounded { leaf, token: &scope.0, time, timer: Timer::Unset(limit), cancelled: None }
+}
+
+/// Waits for the leaf of a scope, which is dropped when the scope is cancelled.
+pub(crate) fn unless_cancelled<F: Future + Unpin>(scope: &Scope, leaf: F) -> Bounded<'_, F, ()> {
+    bounded(scope, &(), None, leaf)
 }
 
 pin_project! {
     /// See [`bounded`]. By hand, since many wait at once: an async block would hold most of it twice.
-    pub(crate) struct Bounded<'s, F> {
+    pub(crate) struct Bounded<'s, F, T: ?Sized> {
         leaf: F,
         token: &'s CancellationToken,
-        timer: Timer<'s>,
+        time: &'s T,
+        timer: Timer,
         #[pin]
         cancelled: Option<WaitForCancellationFuture<'s>>,
     }
 }
 
-enum Timer<'s> {
-    Unset(&'s dyn Clock, Option<Duration>),
+enum Timer {
+    Unset(Option<Duration>),
     Set(Option<BoxFuture<'static, ()>>),
+    /// It would be up, had time not stood still for so long.
+    Held(Duration),
 }
 
-impl<F: Future + Unpin> Future for Bounded<'_, F> {
+impl<F: Future + Unpin, T: Time + ?Sized> Future for Bounded<'_, F, T> {
     type Output = Ended<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -95,15 +126,23 @@ impl<F: Future + Unpin> Future for Bounded<'_, F> {
         if this.cancelled.as_pin_mut().is_some_and(|cancelled| cancelled.poll(cx).is_ready()) {
             return Poll::Ready(Ended::Cancelled);
         }
-        if let Timer::Unset(clock, limit) = *this.timer {
-            *this.timer = Timer::Set(limit.map(|limit| clock.sleep(limit)));
+        loop {
+            *this.timer = match this.timer {
+                Timer::Unset(limit) => Timer::Set(limit.map(|limit| this.time.sleep(limit))),
+                Timer::Set(None) => return Poll::Pending,
+                Timer::Set(Some(timer)) => match timer.poll_unpin(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => Timer::Held(this.time.stood()),
+                },
+                Timer::Held(_) if this.time.stands() => return Poll::Pending,
+                Timer::Held(Duration::ZERO) => return Poll::Ready(Ended::TimedOut),
+                Timer::Held(more) => {
+                    // While it was held, no time was counted.
+                    this.time.stood();
+                    Timer::Unset(Some(*more))
+                }
+            };
         }
-        if let Timer::Set(Some(timer)) = this.timer
-            && timer.poll_unpin(cx).is_ready()
-        {
-            return Poll::Ready(Ended::TimedOut);
-        }
-        Poll::Pending
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -16,6 +15,7 @@ use crate::run::budget::Account;
 use crate::run::clock;
 use crate::run::event::{EventKind, RunError};
 use crate::run::exec::block::block;
+use crate::run::exec::desk::Questions;
 use crate::run::exec::hooks::hooked;
 use crate::run::exec::prepared::Prepared;
 use crate::run::exec::retry::{Tally, too_long};
@@ -53,13 +53,12 @@ pub(super) fn tool<'m>(
             entered.map_err(|why| failed(job, attempts, ErrorKind::Budget, why))?;
         }
         let timeout = time_left(machine, job, began);
-        let until = timeout.filter(|_| machine.durable.is_some()).and_then(|timeout| later(machine.now(), timeout));
-        let report = Progress { machine, path: &job.path, until, asked: AtomicU32::new(0), usage: Mutex::default() };
+        let report = Progress { machine, path: &job.path, work: work(machine, job, timeout), told: Mutex::default() };
         let _busy = machine.rests.busy();
         let _rest = wakes.map(|wakes| Box::new(machine.rests.rest(Some(wakes))));
         let calling = begin(job, tool, args, Attempt { label, number: attempts, began, timeout }, &report)?;
-        let ended = bounded(&strand.scope, &*machine.engine.clock, timeout, calling).await;
-        let mut usage = report.usage();
+        let ended = bounded(&strand.scope, &report, timeout, calling).await;
+        let mut usage = report.told().usage;
         let price = price(machine, job);
         if let Some(account) = &strand.account {
             account.settle(price, &usage);
@@ -97,6 +96,16 @@ fn time_left(machine: &Machine<'_>, job: &Job<'_>, began: Timestamp) -> Option<D
             job.timeout.map(|timeout| timeout.saturating_sub(resumed::left(began, machine.now())))
         }
         _ => job.timeout,
+    }
+}
+
+/// What a call does that may take so long.
+fn work(machine: &Machine<'_>, job: &Job<'_>, timeout: Option<Duration>) -> Work {
+    match machine.signature(job.action) {
+        Some(tool) if policy::waits(tool) => {
+            Work::Waits { until: timeout.and_then(|timeout| later(machine.now(), timeout)) }
+        }
+        _ => Work::Any,
     }
 }
 
@@ -326,16 +335,30 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 pub(super) struct Progress<'a> {
     pub(super) machine: &'a Machine<'a>,
     pub(super) path: &'a Text,
-    /// When the time of a step that waits is up.
-    pub(super) until: Option<Timestamp>,
-    /// How many questions the call has asked at the desk.
-    pub(super) asked: AtomicU32,
-    usage: Mutex<Usage>,
+    pub(super) work: Work,
+    told: Mutex<Told>,
+}
+
+/// What a call does.
+#[derive(Clone, Copy)]
+pub(super) enum Work {
+    /// It waits and does nothing else, until its time is up.
+    Waits { until: Option<Timestamp> },
+    /// Whatever else.
+    Any,
+}
+
+/// What a call has told.
+#[derive(Default)]
+pub(super) struct Told {
+    usage: Usage,
+    /// What it asked at the desk. Most calls ask nothing.
+    pub(super) questions: Option<Box<Questions>>,
 }
 
 impl Progress<'_> {
-    fn usage(&self) -> Usage {
-        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -347,6 +370,6 @@ impl Report for Progress<'_> {
     }
 
     fn usage(&self, usage: Usage) {
-        self.usage.lock().unwrap_or_else(PoisonError::into_inner).add(&usage);
+        self.told().usage.add(&usage);
     }
 }

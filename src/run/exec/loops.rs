@@ -8,7 +8,7 @@ use crate::run::exec::block::block;
 use crate::run::exec::call::later;
 use crate::run::exec::resumed::between_rounds;
 use crate::run::exec::{Exit, Flowing, Stop, Strand, set, yield_now};
-use crate::run::scope::{Ended, bounded};
+use crate::run::scope::{Ended, unless_cancelled};
 use crate::value::{ErrorKind, Value};
 
 /// `for`: the list of what its iterations yield.
@@ -103,7 +103,7 @@ pub(super) async fn pause(strand: &Strand<'_>, how_long: Duration) -> Result<(),
     let clock = &*machine.engine.clock;
     let _busy = machine.rests.busy();
     let _rest = machine.rests.rest(later(clock.now(), how_long));
-    match bounded(&strand.scope, clock, None, clock.sleep(how_long)).await {
+    match unless_cancelled(&strand.scope, clock.sleep(how_long)).await {
         Ended::Cancelled => Err(Stop::Cancelled),
         Ended::Done(()) | Ended::TimedOut => Ok(()),
     }

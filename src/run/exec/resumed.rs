@@ -14,7 +14,7 @@ use crate::run::exec::{Failure, Flowing, Machine, Stop, Strand, undo};
 use crate::run::policy;
 use crate::run::ports::Usage;
 use crate::run::replay::{After, Outcome, Replay};
-use crate::run::scope::{Ended, Scope, bounded, timed};
+use crate::run::scope::{Ended, Scope, timed, unless_cancelled};
 use crate::types::Text;
 use crate::value::{ErrorKind, Value};
 
@@ -30,7 +30,7 @@ pub(super) fn reach<'s>(strand: &'s Strand<'_>, path: &'s str) -> BoxFuture<'s, 
 
 /// Waits at the gate.
 async fn gate(strand: &Strand<'_>, replay: &Replay, step: &str) -> Result<(), Stop> {
-    match bounded(&strand.scope, &*strand.machine.engine.clock, None, replay.opened()).await {
+    match unless_cancelled(&strand.scope, replay.opened()).await {
         // Others went through the same gate, and may have decided on this one.
         Ended::Done(()) | Ended::TimedOut if !strand.scope.is_cancelled() => Ok(()),
         _ => {

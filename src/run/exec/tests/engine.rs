@@ -86,6 +86,59 @@ async fn what_a_step_waits_for_is_durable_while_it_waits() {
     assert_eq!(run.value().await.unwrap(), Value::Bool(true));
 }
 
+/// What a call waits for while a person answers is not its time; what it does before and afterwards is.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_asks_has_its_time_for_itself() {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Works {
+        before: u64,
+        questions: usize,
+        after: u64,
+    }
+    let ask = tool_in_context("test.ask", "Works, asks, and works.", |Works { before, questions, after }, context| {
+        let works = |secs| tokio::time::sleep(Duration::from_secs(secs));
+        let request = |_| Request {
+            kind: RequestKind::Approval,
+            text: "Sure?".into(),
+            details: Value::Null,
+            wanted: Type::Bool,
+            form: Value::Null,
+        };
+        Box::pin(async move {
+            works(before).await;
+            let asked = (0..questions).map(|at| context.desk.wait(request(at)));
+            let answers = futures::future::try_join_all(asked).await?;
+            works(after).await;
+            Ok(answers.len())
+        })
+    });
+    // It is not called twice.
+    let ask = ask.destructive();
+    let limits = Limits { tool_timeout: Duration::from_secs(60), ..Limits::default() };
+    let engine = Engine::builder().tool(ask).limits(limits).build().unwrap();
+    let outcome = async |before: i64, questions: i64, after: i64| {
+        let args = [("before", before), ("questions", questions), ("after", after)];
+        let run =
+            engine.call("test.ask", Value::map(args.map(|(name, secs)| (name.into(), Value::Int(secs))))).unwrap();
+        let began = tokio::time::Instant::now();
+        // The first is answered after a minute and a half, each of the others as long after the one before.
+        let answering = async {
+            tokio::time::sleep(Duration::from_secs(before as u64) + Duration::from_millis(1)).await;
+            for question in run.waiting() {
+                tokio::time::sleep(Duration::from_secs(90)).await;
+                run.answer(&question.path, true).unwrap();
+            }
+        };
+        let (value, ()) = tokio::join!(run.value(), answering);
+        (value.map_err(|error| error.kind), began.elapsed().as_secs())
+    };
+    assert_eq!(outcome(59, 0, 2).await, (Err(ErrorKind::Timeout), 60));
+    assert_eq!(outcome(29, 1, 30).await, (Ok(Value::Int(1)), 149));
+    assert_eq!(outcome(29, 3, 30).await, (Ok(Value::Int(3)), 329));
+    assert_eq!(outcome(29, 1, 32).await, (Err(ErrorKind::Timeout), 150));
+    assert_eq!(outcome(59, 2, 2).await, (Err(ErrorKind::Timeout), 240));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_fails_stops_the_run() {
     let journal = Arc::new(Watched::default());

@@ -89,6 +89,33 @@ async fn a_waiting_run_leaves_the_memory_and_a_signal_brings_it_back() {
     drop(keeper);
 }
 
+/// The call is still at work: if the run left, it would be cut off.
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_call_asks_stays_in_memory() {
+    let store = MemoryJournal::durable();
+    let ask = tool_in_context("test.ask", "", |_: Empty, context: ToolContext<'_>| {
+        let request = Request {
+            kind: RequestKind::Approval,
+            text: "Sure?".into(),
+            details: Value::Null,
+            wanted: Type::Bool,
+            form: Value::Null,
+        };
+        Box::pin(async move { context.desk.wait(request).await.map(|value| serde_json::Value::from(&value)) })
+    });
+    let engine = Engine::builder().tool(ask.destructive()).store(Arc::new(store.owner())).build().unwrap();
+    let keeper = engine.keep();
+    let run = engine.call("test.ask", Value::map([])).unwrap();
+    let id = run.id().to_owned();
+    drop(run);
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    let run = engine.run(&id).expect("it is in memory");
+    assert_eq!(status(&store, &id).await, RunStatus::Running);
+    run.answer(&run.waiting()[0].path, true).unwrap();
+    assert_eq!(run.value().await.unwrap(), Value::Bool(true));
+    drop(keeper);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_signal_that_came_early_outlives_the_process() {
     let (store, world, program) = (MemoryJournal::durable(), Arc::new(World::default()), waiting());
