@@ -53,10 +53,10 @@ impl<'a> Printer<'a> {
 
     /// The annotations above what is declared, with the comments among them.
     fn annotations(&mut self, item: &'a Item) -> Doc {
-        let Some(end) = item.annotations.last().map(|last| last.span.end) else { return Doc::nil() };
+        let Some(mut end) = item.annotations.last().map(|last| last.span.end) else { return Doc::nil() };
         let inside = (item.span.start, end);
         let mut lines = self.lines(&item.annotations, inside, |it| it.span, |this, it| this.annotation(it));
-        self.comments_before(declared_at(item), u32::MAX, &mut end.clone(), &mut lines);
+        self.comments_before(declared_at(item), u32::MAX, &mut end, &mut lines);
         let mut after_comment = false;
         for line in &mut lines {
             line.blank &= after_comment;
