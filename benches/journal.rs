@@ -307,13 +307,7 @@ struct Nothing {}
 fn engine(path: &Path) -> (Engine, Arc<Program>) {
     let no_op = tool("bench.no_op", "Nothing.", |given: Given| async move { Ok(given.item) });
     let wait = tool_in_context("signal.wait", "Waits.", |_: Nothing, context: ToolContext<'_>| {
-        let request = Request {
-            kind: RequestKind::Signal,
-            text: "go".into(),
-            details: Value::Null,
-            wanted: Type::Int,
-            form: Value::Null,
-        };
+        let request = Request::new(RequestKind::Signal, "go", Type::Int);
         Box::pin(async move { context.desk.wait(request).await.map(|value| value.as_int().unwrap_or(0)) })
     });
     let store = Arc::new(SqliteStore::open(path).unwrap());

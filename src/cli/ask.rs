@@ -199,8 +199,7 @@ mod tests {
 
     #[test]
     fn lines_are_what_is_wanted() {
-        let request =
-            |kind, wanted| Request { kind, text: "q".into(), details: Value::Null, wanted, form: Value::Null };
+        let request = |kind, wanted| Request::new(kind, "q", wanted);
         let approval = request(RequestKind::Approval, Type::Bool);
         assert_eq!(read(" Yes ", &approval), Ok(Value::Bool(true)));
         assert_eq!(read("n", &approval), Ok(Value::Bool(false)));

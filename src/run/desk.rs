@@ -47,6 +47,11 @@ pub enum RequestKind {
 }
 
 impl Request {
+    /// One that says no more than what is wanted.
+    pub fn new(kind: RequestKind, text: impl Into<Text>, wanted: Type) -> Self {
+        Self { kind, text: text.into(), details: Value::Null, wanted, form: Value::Null }
+    }
+
     /// What is waited for, in a few words.
     pub fn reason(&self) -> String {
         match self.kind {

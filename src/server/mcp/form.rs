@@ -117,7 +117,7 @@ mod tests {
     use crate::types::Field;
 
     fn request(wanted: Type, form: Json) -> Request {
-        Request { kind: RequestKind::Answer, text: "?".into(), details: Value::Null, wanted, form: form.into() }
+        Request { form: form.into(), ..Request::new(RequestKind::Answer, "?", wanted) }
     }
 
     fn properties(wanted: Type, form: Json) -> Json {

@@ -67,13 +67,7 @@ async fn a_result_is_durable_before_anything_uses_it() {
 async fn what_a_step_waits_for_is_durable_while_it_waits() {
     let journal = Arc::new(Watched::default());
     let ask = tool_in_context("test.ask", "Asks.", |_: std::collections::BTreeMap<String, String>, context| {
-        let request = Request {
-            kind: RequestKind::Approval,
-            text: "Sure?".into(),
-            details: Value::Null,
-            wanted: Type::Bool,
-            form: Value::Null,
-        };
+        let request = Request::new(RequestKind::Approval, "Sure?", Type::Bool);
         Box::pin(async move { context.desk.wait(request).await.map(|sure| serde_json::Value::from(&sure)) })
     });
     let engine = Engine::builder().tool(ask).journal(Arc::clone(&journal)).build().unwrap();
@@ -97,13 +91,7 @@ async fn a_call_that_asks_has_its_time_for_itself() {
     }
     let ask = tool_in_context("test.ask", "Works, asks, and works.", |Works { before, questions, after }, context| {
         let works = |secs| tokio::time::sleep(Duration::from_secs(secs));
-        let request = |_| Request {
-            kind: RequestKind::Approval,
-            text: "Sure?".into(),
-            details: Value::Null,
-            wanted: Type::Bool,
-            form: Value::Null,
-        };
+        let request = |_| Request::new(RequestKind::Approval, "Sure?", Type::Bool);
         Box::pin(async move {
             works(before).await;
             let asked = (0..questions).map(|at| context.desk.wait(request(at)));

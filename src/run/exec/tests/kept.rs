@@ -19,13 +19,7 @@ use crate::value::{ErrorKind, Value};
 /// An engine on a store, with the scripted tools, and one that waits for the signal `go`, an int.
 fn on(store: MemoryJournal, world: &Arc<World>, program: &Program) -> Engine {
     let wait = tool_in_context("signal.wait", "", |_: Empty, context: ToolContext<'_>| {
-        let request = Request {
-            kind: RequestKind::Signal,
-            text: "go".into(),
-            details: Value::Null,
-            wanted: Type::Int,
-            form: Value::Null,
-        };
+        let request = Request::new(RequestKind::Signal, "go", Type::Int);
         Box::pin(async move { context.desk.wait(request).await.map(|value| serde_json::Value::from(&value)) })
     });
     let scripted = tools(program, world).into_iter().filter(|tool| tool.signature().namespace() == "test");
@@ -94,13 +88,7 @@ async fn a_waiting_run_leaves_the_memory_and_a_signal_brings_it_back() {
 async fn a_run_whose_call_asks_stays_in_memory() {
     let store = MemoryJournal::durable();
     let ask = tool_in_context("test.ask", "", |_: Empty, context: ToolContext<'_>| {
-        let request = Request {
-            kind: RequestKind::Approval,
-            text: "Sure?".into(),
-            details: Value::Null,
-            wanted: Type::Bool,
-            form: Value::Null,
-        };
+        let request = Request::new(RequestKind::Approval, "Sure?", Type::Bool);
         Box::pin(async move { context.desk.wait(request).await.map(|value| serde_json::Value::from(&value)) })
     });
     let engine = Engine::builder().tool(ask.destructive()).store(Arc::new(store.owner())).build().unwrap();
